@@ -3,8 +3,10 @@ The two database roles. The owner, which logs in, makes the tables; the site wor
 from which the right to change append-only tables is taken. Triggers are the guard rail, this is the lock.
 """
 
+import sys
+from typing import Any
+
 from django.apps import apps
-from django.apps.config import AppConfig
 from django.conf import settings
 from django.db import DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -13,13 +15,14 @@ from psycopg import sql
 
 
 def become_app_role(connection: BaseDatabaseWrapper, **kwargs: object) -> None:
-    """Give a new connection the site's role, if there is one that its login may take on."""
+    """Give a new connection the site's role, if there is one, its login may take it on and it has its rights here."""
     if settings.DATABASE_OWNER_MODE or connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('role', rolname, false) FROM pg_roles"
-            " WHERE rolname = %s AND pg_has_role(session_user, oid, 'MEMBER')",
+            " WHERE rolname = %s AND pg_has_role(session_user, oid, 'MEMBER')"
+            " AND has_table_privilege(oid, to_regclass('django_migrations'), 'SELECT')",
             [settings.DATABASE_APP_ROLE],
         )
 
@@ -30,7 +33,7 @@ def become_owner(using: str, **kwargs: object) -> None:
         cursor.execute("RESET ROLE")
 
 
-def grant_rights(sender: AppConfig, using: str, stdout: object = None, **kwargs: object) -> None:
+def grant_rights(using: str, **kwargs: object) -> None:
     """
     Make the site's role and give it its rights, after each migration.
 
@@ -39,46 +42,42 @@ def grant_rights(sender: AppConfig, using: str, stdout: object = None, **kwargs:
     if "plan" not in kwargs or not settings.DATABASE_APP_ROLE:
         return
     connection = connections[using]
-    try:
-        _make_role(connection)
-        with transaction.atomic(using=using):
-            _grant(connection)
-    except DatabaseError as error:
-        print(  # noqa: T201  migrate's own output
-            f"The role {settings.DATABASE_APP_ROLE} could not be set up, so the site works as the owner and append-only"
-            f" tables are guarded by triggers alone: {str(error).splitlines()[0]}. The manual tells how to make it.",
-            file=stdout,  # type: ignore[arg-type]
-        )
+    for tries_left in (2, 1, 0):
+        try:
+            with transaction.atomic(using=using):
+                _make_role(connection)
+                _grant(connection)
+            break
+        except DatabaseError as error:
+            # Roles belong to the whole server: another database's migration may be making the same one this moment.
+            if not tries_left:
+                _explain(error, kwargs.get("stdout"))
     become_app_role(connection)
 
 
+def _explain(error: DatabaseError, stdout: Any) -> None:
+    (stdout or sys.stdout).write(
+        f"The database role {settings.DATABASE_APP_ROLE} was not set up, so append-only tables are guarded by triggers"
+        f" alone ({str(error).splitlines()[0]}). Let an administrator create it and grant it to this login, then"
+        " migrate again.\n"
+    )
+
+
 def _make_role(connection: BaseDatabaseWrapper) -> None:
-    """Roles belong to the whole server: another database's migration may be making the same one this moment."""
     role = sql.Identifier(settings.DATABASE_APP_ROLE)
-    for question, statement in [
-        ("SELECT true FROM pg_roles WHERE rolname = %s", sql.SQL("CREATE ROLE {} NOLOGIN")),
-        (
-            "SELECT true FROM pg_roles WHERE rolname = %s AND pg_has_role(session_user, oid, 'MEMBER')",
-            sql.SQL("GRANT {} TO SESSION_USER"),
-        ),
-    ]:
-        with connection.cursor() as cursor:
-            cursor.execute(question, [settings.DATABASE_APP_ROLE])
-            if cursor.fetchone():
-                continue
-        try:
-            with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-                cursor.execute(statement.format(role))
-        except DatabaseError:
-            with connection.cursor() as cursor:
-                cursor.execute(question, [settings.DATABASE_APP_ROLE])
-                if not cursor.fetchone():
-                    raise
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT true FROM pg_roles WHERE rolname = %s", [settings.DATABASE_APP_ROLE])
+        if not cursor.fetchone():
+            cursor.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
+        cursor.execute("SELECT pg_has_role(session_user, %s, 'MEMBER')", [settings.DATABASE_APP_ROLE])
+        if not cursor.fetchone()[0]:
+            cursor.execute(sql.SQL("GRANT {} TO SESSION_USER").format(role))
 
 
 def _grant(connection: BaseDatabaseWrapper) -> None:
     role = sql.Identifier(settings.DATABASE_APP_ROLE)
-    append_only = [sql.Identifier(model._meta.db_table) for model in apps.get_models() if is_append_only(model)]
+    tables = set(connection.introspection.table_names())
+    append_only = {model._meta.db_table for model in apps.get_models() if is_append_only(model)} & tables
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_schema()")
         schema = sql.Identifier(cursor.fetchone()[0])
@@ -88,9 +87,9 @@ def _grant(connection: BaseDatabaseWrapper) -> None:
             sql.SQL("GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}"),
         ):
             cursor.execute(statement.format(schema=schema, role=role))
-        if append_only:
-            tables = sql.SQL(", ").join(append_only)
-            cursor.execute(sql.SQL("REVOKE UPDATE, DELETE, TRUNCATE ON {} FROM {}").format(tables, role))
+        for table in append_only:
+            revoke = sql.SQL("REVOKE UPDATE, DELETE, TRUNCATE ON {} FROM {}")
+            cursor.execute(revoke.format(sql.Identifier(table), role))
 
 
 def is_append_only(model: type[Model]) -> bool:

