@@ -1,0 +1,1 @@
+"""What the speed of the room's work is measured with and against."""
