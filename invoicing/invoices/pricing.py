@@ -1,0 +1,293 @@
+"""What an account owes on a day, under every one of the billing terms. Pure: no clock, no database, no settings."""
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from invoicing.invoices.holdings import BilledKey, Billable, Holding, OneOff, PlanSold, PriceVersion
+from invoicing.money import ZERO, round_money
+from invoicing.periods import DAY, Period, over_half_a_month
+
+RECURRING, SETUP, CHANGE, REBATE, DEPOSIT, ONE_OFF = "RECURRING", "SETUP", "CHANGE", "REBATE", "DEPOSIT", "ONE_OFF"
+_ORDER = {RECURRING: 0, SETUP: 1, CHANGE: 2, DEPOSIT: 3, ONE_OFF: 4, REBATE: 5}
+
+
+class Charge(NamedTuple):
+    """
+    One line to be invoiced, before tax.
+
+    `amount` is `quantity` × `unit_price`, rounded once to the currency; `why` is what the line keeps of its
+    reason (see `explanations.explain`).
+    """
+
+    kind: str
+    subscription_id: int | None
+    one_off_id: int | None
+    client_id: int | None
+    plan: PlanSold
+    description: str
+    period: Period | None
+    quantity_from: Decimal
+    quantity: Decimal
+    unit_price: Decimal
+    amount: Decimal
+    clause: str
+    why: dict[str, Any]
+
+
+class Unbillable(Exception):
+    """Something about the account keeps it from being billed; the sentences say what, and what would mend it."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        self.reasons = reasons
+        super().__init__(" ".join(reasons))
+
+
+def charges_due(account: Billable, *, on: date) -> list[Charge]:
+    """
+    Everything that is due on a billing date and was not billed before: oldest period first, clients together.
+
+    :raises Unbillable: with every reason, such as a plan that has no price in the account's currency
+    """
+    pricing = _Pricing(account, on)
+    for holding in account.holdings:
+        pricing.add_holding(holding)
+    for one_off in account.one_offs:
+        pricing.add_one_off(one_off)
+    if pricing.reasons:
+        raise Unbillable(sorted(set(pricing.reasons)))
+    charges = pricing.charges
+    if len(charges) > 1:
+        charges.sort(
+            key=lambda charge: (
+                charge.client_id or 0,
+                charge.period.start if charge.period else date.max,
+                _ORDER[charge.kind],
+                charge.subscription_id or 0,
+                charge.quantity_from,
+            )
+        )
+    return charges
+
+
+def look_from(account: Billable, *, on: date) -> date:
+    """
+    The first day that the run after this one has to look at.
+
+    In arrears all that ended is billed. In advance the period that `on` falls in stays open, for what is
+    added to it later.
+    """
+    return account.calendar.period_of(on).start
+
+
+def next_look_on(account: Billable, *, on: date) -> date:
+    """When the account must be looked at next: its next billing date, or an earlier day on which something is due at once."""
+    following = account.calendar.period_of(on).end
+    if account.terms.arrears or account.terms.late_start != "AT_ONCE":
+        return following
+    days = [following]
+    for holding in account.holdings:
+        days.append(holding.started_on)
+        days.extend(later.from_on for later in holding.later_quantities)
+        days.extend(left.on for left in holding.plans_left)
+    days.extend(one_off.on for one_off in account.one_offs)
+    return min(day for day in days if day > on)
+
+
+class _Pricing:
+    """One account's charges as they are found, and what stands in the way."""
+
+    def __init__(self, account: Billable, on: date) -> None:
+        self.account = account
+        self.terms = account.terms
+        self.currency = account.currency
+        self.on = on
+        self.charges: list[Charge] = []
+        self.reasons: list[str] = []
+        self.deposit_taken = account.deposit_taken or self._deposit_taken_elsewhere()
+
+    def _deposit_taken_elsewhere(self) -> bool:
+        """A subscription to a plan with a deposit that began before `bill_from_on` paid it to whoever billed then."""
+        begin = self.account.bill_from_on
+        if begin is None:
+            return False
+        for holding in self.account.holdings:
+            if holding.started_on < begin:
+                price = holding.plan.price_on(holding.started_on, self.currency)
+                if price and price.deposit:
+                    return True
+        return False
+
+    def add_holding(self, holding: Holding) -> None:
+        for period in self._periods_to_look_at(holding):
+            self._add_period(holding, period)
+        for left in holding.plans_left:
+            if left.on <= self.on and self._is_ours(left.on) and self._may_be_open(left.on):
+                self._add_change_fee(holding, left.on, left.from_plan, left.to_plan)
+        for seat in holding.inactive:
+            self._add_rebate(holding, self.account.calendar.period_of(seat.period_start_on), deemed=seat.deemed)
+
+    def _is_ours(self, day: date) -> bool:
+        begin = self.account.bill_from_on
+        return begin is None or day >= begin
+
+    def _may_be_open(self, day: date) -> bool:
+        look_from_on = self.account.look_from_on
+        return look_from_on is None or day >= look_from_on
+
+    def _periods_to_look_at(self, holding: Holding) -> Iterator[Period]:
+        first = holding.started_on
+        for bound in (self.account.bill_from_on, self.account.look_from_on):
+            if bound is not None and bound > first:
+                first = bound
+        last = self.on if holding.ended_on is None else min(self.on, holding.ended_on - DAY)
+        for period in self.account.calendar.periods(first, last):
+            if self._is_ours(period.start):
+                yield period
+
+    def _window(self, period: Period) -> date | None:
+        """Until when the period's quantity counts as of `on`; None while nothing of it is due."""
+        if self.terms.arrears:
+            return period.end if self.on >= period.end else None
+        if self.terms.late_start == "AT_ONCE":
+            return min(self.on + DAY, period.end)
+        if self.terms.late_start == "NEXT_INVOICE" and self.on >= period.end:
+            return period.end
+        return period.start + DAY
+
+    def _add_period(self, holding: Holding, period: Period) -> None:
+        until = self._window(period)
+        if until is None:
+            return
+        held = holding.highest_quantity(period.start, until)
+        billed = self.account.billed.get(BilledKey(holding.id, RECURRING, period.start), ZERO)
+        if held <= billed or (period.bridge and self._bridge_is_free(period)):
+            return
+        first_held_on = max(period.start, holding.started_on)
+        plan = holding.plan_on(first_held_on)
+        price = self._price(holding, plan, period.start, first_held_on)
+        if price is None:
+            return
+        rate = price.unit_price if holding.unit_price is None else holding.unit_price
+        first_month = holding.started_on >= period.start
+        late = billed > 0 or (not self.terms.arrears and holding.started_on > period.start)
+        clause = "SEAT-2" if first_month and self.terms.anniversary else self.terms.clause
+        self._charge(
+            RECURRING, holding, plan, period, held - billed, rate, clause, price, quantity_from=billed, late=late
+        )
+        if first_month and not billed:
+            self._add_first_fees(holding, plan, price, period)
+
+    def _bridge_is_free(self, period: Period) -> bool:
+        if self.terms.bridge == "CHARGED":
+            return False
+        return self.terms.bridge == "FREE" or not over_half_a_month(period, self.account.calendar.month_from(period.start))
+
+    def _price(self, holding: Holding, plan: PlanSold, start: date, first_held_on: date) -> PriceVersion | None:
+        """
+        BILL-3: the version valid on the period's first day; that of the first day held, where the plan was not sold before.
+
+        An agreed price needs no version.
+        """
+        price = plan.price_on(start, self.currency) or plan.price_on(first_held_on, self.currency)
+        if price is None and holding.unit_price is not None:
+            return PriceVersion(0, start, holding.unit_price)
+        if price is None:
+            self.reasons.append(
+                f"Plan {plan.code} has no price in {self.currency} on {start}, for subscription {holding.reference}. "
+                f"Add a price of the plan that is valid then, or an agreed price of the subscription."
+            )
+        return price
+
+    def _add_first_fees(self, holding: Holding, plan: PlanSold, price: PriceVersion, period: Period) -> None:
+        """SEAT-2 and SEAT-1: the set-up fee with the first month, the deposit at the first subscription that takes one."""
+        day = Period(holding.started_on, holding.started_on + DAY)
+        if price.setup_fee and BilledKey(holding.id, SETUP, day.start) not in self.account.billed:
+            self._charge(SETUP, holding, plan, day, Decimal(1), price.setup_fee, "SEAT-2", price)
+        if price.deposit and not self.deposit_taken:
+            self.deposit_taken = True
+            self._charge(DEPOSIT, holding, plan, day, Decimal(1), price.deposit, "SEAT-1", price)
+
+    def _add_change_fee(self, holding: Holding, on: date, from_plan: PlanSold, to_plan: PlanSold) -> None:
+        """SEAT-4: a change of plan bills its fee at once."""
+        price = to_plan.price_on(on, self.currency)
+        if price and price.change_fee and BilledKey(holding.id, CHANGE, on) not in self.account.billed:
+            self._charge(
+                CHANGE, holding, to_plan, Period(on, on + DAY), Decimal(1), price.change_fee, "SEAT-4", price,
+                from_plan=from_plan.code,
+            )
+
+    def _add_rebate(self, holding: Holding, period: Period, *, deemed: bool) -> None:
+        """SEAT-3, SEAT-6: an inactive seat's rebate is credited at the end of the billing month."""
+        if self.on < period.end or not self._is_ours(period.end) or not self._may_be_open(period.end):
+            return
+        if BilledKey(holding.id, REBATE, period.start) in self.account.billed:
+            return
+        held = holding.highest_quantity(period.start, period.end)
+        first_held_on = max(period.start, holding.started_on)
+        plan = holding.plan_on(first_held_on)
+        if not held:
+            return
+        price = self._price(holding, plan, period.start, first_held_on)
+        if price is None or price.inactive_price is None:
+            return
+        active = price.unit_price if holding.unit_price is None else holding.unit_price
+        if active > price.inactive_price:
+            self._charge(
+                REBATE, holding, plan, period, held, price.inactive_price - active, "SEAT-3", price,
+                deemed=deemed, active=f"{active:f}", inactive=f"{price.inactive_price:f}",
+            )
+
+    def _charge(
+        self, kind: str, holding: Holding, plan: PlanSold, period: Period, quantity: Decimal, rate: Decimal, clause: str,
+        price: PriceVersion, *, quantity_from: Decimal = ZERO, **reasons: Any,
+    ) -> None:
+        why: dict[str, Any] = {"terms": self.terms.code, "price": price.id, "price_from": price.valid_from_on.isoformat()}
+        if holding.unit_price is not None and kind in (RECURRING, REBATE):
+            why["agreed"] = True
+        if plan.licensed and kind == RECURRING:
+            why["licensed"] = True
+        if period.bridge:
+            why["bridge"] = True
+        for key, value in reasons.items():
+            if value:
+                why[key] = value
+        self.charges.append(
+            Charge(
+                kind, holding.id, None, holding.client_id, plan, _description(kind, plan, holding.label), period,
+                quantity_from, quantity, rate, round_money(quantity * rate, self.currency), clause, why,
+            )
+        )
+
+    def add_one_off(self, one_off: OneOff) -> None:
+        """BILL-1, BILL-2: a one-off charge comes with the next invoice; in arrears that is the one for its month."""
+        due = one_off.on < self.on if self.terms.arrears else one_off.on <= self.on
+        if not due or not self._is_ours(one_off.on):
+            return
+        price = one_off.plan.price_on(one_off.on, self.currency)
+        rate = one_off.unit_price if one_off.unit_price is not None else price and price.unit_price
+        if rate is None:
+            self.reasons.append(
+                f"Plan {one_off.plan.code} has no price in {self.currency} on {one_off.on}, for a one-off charge. "
+                f"Add a price of the plan that is valid then, or a unit price to the charge."
+            )
+            return
+        why: dict[str, Any] = {"terms": self.terms.code, "price": price.id if price else 0}
+        if one_off.unit_price is not None:
+            why["agreed"] = True
+        self.charges.append(
+            Charge(
+                ONE_OFF, None, one_off.id, one_off.client_id, one_off.plan, one_off.description or one_off.plan.name,
+                Period(one_off.on, one_off.on + DAY), ZERO, one_off.quantity, rate,
+                round_money(one_off.quantity * rate, self.currency), "AUTH-6", why,
+            )
+        )
+
+
+_KIND_WORDS = {SETUP: "set-up fee", CHANGE: "change fee", DEPOSIT: "deposit", REBATE: "rebate, inactive"}
+
+
+def _description(kind: str, plan: PlanSold, label: str) -> str:
+    text = f"{plan.name}: {label}" if label else plan.name
+    return f"{text} ({_KIND_WORDS[kind]})" if kind in _KIND_WORDS else text

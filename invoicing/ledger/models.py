@@ -1,0 +1,82 @@
+"""The books: append-only double entry."""
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Account
+
+
+class LedgerAccount(models.TextChoices):
+    """What a posting is to. Assets are debited (positive), liabilities and revenue credited (negative)."""
+
+    RECEIVABLE = "RECEIVABLE", "Receivable"
+    CUSTOMER_CREDIT = "CUSTOMER_CREDIT", "Customer credit"
+    DEPOSIT_HELD = "DEPOSIT_HELD", "Deposit held"
+    PREPAID_BALANCE = "PREPAID_BALANCE", "Prepaid balance"
+    GATEWAY_CLEARING = "GATEWAY_CLEARING", "Gateway clearing"
+    REVENUE = "REVENUE", "Revenue"
+    TAX_PAYABLE = "TAX_PAYABLE", "Tax payable"
+    FEE_REVENUE = "FEE_REVENUE", "Fee revenue"
+    COLLECTIONS = "COLLECTIONS", "Collections"
+    BAD_DEBT = "BAD_DEBT", "Bad debt"
+    OPENING = "OPENING", "Opening balances"
+
+
+class LedgerEntry(models.Model):
+    """
+    One thing that happened to an account's money, in one currency; its postings sum to zero.
+
+    `source` names what made it, such as `invoice:17`, and is unique: a retry is a no-op.
+    """
+
+    append_only = True
+
+    class Kind(models.TextChoices):
+        OPENING = "OPENING", "Opening balance"
+        INVOICE = "INVOICE", "Invoice"
+        CREDIT_NOTE = "CREDIT_NOTE", "Credit note"
+        APPLICATION = "APPLICATION", "Credit or deposit applied"
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="ledger_entries", db_index=False)
+    source = models.CharField(max_length=80, unique=True)
+    kind = models.CharField(max_length=12, choices=Kind)
+    currency = models.CharField(max_length=3)
+    on = models.DateField()
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "ledger entries"
+        indexes = [models.Index(fields=["account", "on"], name="entry_of_account")]
+
+    def __str__(self) -> str:
+        return self.source
+
+
+class Posting(models.Model):
+    """
+    One side of an entry: a debit is positive, a credit negative.
+
+    `invoice_id` names the invoice that a receivable belongs to (a plain number, since invoices stand
+    below the ledger); `category` splits revenue by product and tax by jurisdiction.
+    """
+
+    append_only = True
+
+    entry = models.ForeignKey(LedgerEntry, on_delete=models.PROTECT, related_name="postings")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="postings", db_index=False)
+    ledger_account = models.CharField(max_length=16, choices=LedgerAccount)
+    category = models.CharField(max_length=120, blank=True)
+    invoice_id = models.BigIntegerField(null=True, blank=True)
+    currency = models.CharField(max_length=3)
+    amount = models.DecimalField(max_digits=20, decimal_places=6)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["account", "ledger_account"], name="posting_of_account"),
+            models.Index(fields=["invoice_id"], condition=Q(invoice_id__isnull=False), name="posting_of_invoice"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ledger_account} {self.amount:f} {self.currency} of entry {self.entry_id}"
+
+
