@@ -1,0 +1,40 @@
+"""What all tests share: an empty cache, and the system's Chromium for those that need a browser."""
+
+import os
+import shutil
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSER_REQUIRED = os.environ.get("BROWSER_REQUIRED") == "1"
+
+# Playwright runs an event loop in the thread of the tests, where Django would refuse to query.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("browser") is None or CHROMIUM:
+        return
+    message = "There is no Chromium on this machine: install your system's package `chromium`."
+    if BROWSER_REQUIRED:
+        pytest.fail(f"{message} BROWSER_REQUIRED=1 makes this a failure.", pytrace=False)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    quiet = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return {
+        **browser_type_launch_args,
+        "executable_path": CHROMIUM,
+        "args": [*browser_type_launch_args.get("args", []), *quiet, "--disable-sync", *as_root],
+    }
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    """Rate limits and sessions live in the cache."""
+    cache.clear()
