@@ -1,8 +1,8 @@
 """
 What stands on a printed invoice or credit note, as plain values.
 
-Whoever knows the rows fills an `InvoiceDocument`; `drawing` makes the PDF of it. Amounts are at the currency's exponent,
-rates up to six places, and a credit note carries the amounts credited as positive values.
+Whoever knows the rows fills an `InvoiceDocument`; `drawing` makes the PDF of it. Amounts are at the currency's
+exponent, rates up to six places, and a credit note carries the amounts credited as positive values.
 """
 
 from dataclasses import dataclass

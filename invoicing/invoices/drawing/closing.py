@@ -59,8 +59,9 @@ class TotalsBlock:
         label, amount = self.last
         bottom = y + 11 - DUE_HEIGHT - 2
         pen.rounded_box(x, bottom, width, DUE_HEIGHT, ACCENT)
-        pen.left(x + INSET, bottom + 9, label, look.due)
-        pen.right(columns.amount, bottom + 9, amount, look.due)
+        style = look.due.fitting(f"{label}  {amount}", width - 2 * INSET)
+        pen.left(x + INSET, bottom + 9, label, style)
+        pen.right(columns.amount, bottom + 9, amount, style)
 
     def _draw_instructions(self, pen: Pen, columns: Columns, top: float) -> None:
         look, width = styles(), _instructions_width(columns.width)
@@ -120,7 +121,8 @@ def _totals(document: InvoiceDocument) -> tuple[list[tuple[str, str]], tuple[str
     if document.kind == "INVOICE":
         rows.append(("Total", document.total))
         if document.amount_due != document.total:
-            rows.append(("Paid or credited before", document.amount_due - document.total))
+            before = document.amount_due - document.total
+            rows.append(("Paid or credited before" if before < 0 else "Carried over from before", before))
         last = ("Amount due", document.amount_due)
     label = f"{last[0]} ({document.currency})"
     return [(name, figures.money(amount, exponent)) for name, amount in rows], (label, figures.money(last[1], exponent))

@@ -8,7 +8,6 @@ from invoicing.invoices.document import InvoiceDocument, Party
 from invoicing.invoices.drawing import figures, logo
 from invoicing.invoices.drawing.pen import Pen, Style
 from invoicing.invoices.drawing.styles import ACCENT, FOOTER, MARGIN, PAGE_SIZES, RULE, TINT, TOP, styles
-from invoicing.invoices.drawing.typeface import clean
 from invoicing.invoices.drawing.wrapping import ELLIPSIS, shortened, wrapped, wrapped_lines
 
 LOGO_ROOM = (180.0, 46.0)
@@ -62,7 +61,8 @@ class Letterhead:
         self.seller = _party_lines(document.seller, look.strong if self.logo else None, look.small, frame.left_width)
         self.wordmark = () if self.logo else _capped(document.seller.name, look.wordmark, frame.left_width, most=3)
         self.buyer = _party_lines(document.buyer, look.name, look.body, frame.left_width)
-        self.buyer += [(clean(tax_id), look.label) for tax_id in document.buyer.tax_ids]
+        for tax_id in document.buyer.tax_ids:
+            self.buyer += [(text, look.label) for text in _capped(tax_id, look.label, frame.left_width, most=2)]
         self.facts = _facts(document, frame.inner * RIGHT_SHARE - LABEL_WIDTH)
         self.reason = _reason(document, frame.inner)
 
@@ -115,8 +115,7 @@ class Letterhead:
         label, amount, remark = _headline(self.document)
         pen.left(x + BOX_PADDING + 2, top - 18, label, look.label)
         room = width - 2 * BOX_PADDING - 2
-        size = min(look.amount.size, room / look.amount.typeface.width_of(amount))
-        pen.left(x + BOX_PADDING + 2, top - 42, amount, Style(look.amount.typeface, round(size, 1), 24, ACCENT))
+        pen.left(x + BOX_PADDING + 2, top - 42, amount, look.amount.fitting(amount, room))
         pen.left(x + BOX_PADDING + 2, top - 59, remark, look.body)
 
 
@@ -135,23 +134,18 @@ def _facts(document: InvoiceDocument, width: float) -> list[tuple[str, tuple[str
     """Label and wrapped value of what identifies the document; what is empty is left out."""
     facts = [
         ("Number", document.number),
-        ("Corrects", f"Invoice {document.corrects_number}" if document.corrects_number else ""),
+        ("Corrects invoice", document.corrects_number),
         ("Issued", figures.day(document.issued_on)),
         ("Due", figures.day(document.due_on) if document.due_on and document.kind == "INVOICE" else ""),
         ("Account", document.account_number),
         ("Period", document.period_text),
         ("Purchase order", document.purchase_order),
     ]
-    return [(label, _capped(value, styles().strong, width, most=4)) for label, value in facts if value]
+    return [(label, _capped(value, styles().strong, width, most=8)) for label, value in facts if value]
 
 
 def _reason(document: InvoiceDocument, width: float) -> tuple[str, ...]:
-    if not document.reason:
-        return ()
-    text = f"Reason: {document.reason}"
-    if document.corrects_number:
-        text = f"Corrects invoice {document.corrects_number}. {text}"
-    return _capped(text, styles().body, width, most=10)
+    return _capped(f"Reason: {document.reason}", styles().body, width, most=10) if document.reason else ()
 
 
 def _party_lines(party: Party, name: Style | None, rest: Style, width: float) -> StyledLines:
@@ -185,8 +179,9 @@ def draw_running_head(pen: Pen, document: InvoiceDocument, frame: Frame) -> None
     """On the pages after the first: whose document this is. Takes RUNNING_HEAD."""
     look, y = styles(), frame.height - TOP - 6
     what = f"{TITLES[document.kind]} {document.number}  ·  {figures.day(document.issued_on)}"
-    pen.right(frame.right, y, clean(what), look.label)
-    room = frame.inner - look.label.width(clean(what)) - GUTTER
+    what = shortened(what, look.label.typeface, look.label.size, frame.inner * RIGHT_SHARE)
+    pen.right(frame.right, y, what, look.label)
+    room = frame.inner - look.label.width(what) - GUTTER
     pen.left(MARGIN, y, shortened(document.seller.name, look.strong.typeface, look.strong.size, room), look.strong)
     pen.rule(MARGIN, y - 8, frame.inner, RULE)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from invoicing.invoices.drawing.table import BAND_HEIGHT, HEADER_HEIGHT, Columns, Row
+from invoicing.invoices.drawing.table import HEADER_HEIGHT, TALLEST_TITLE, Columns, Row
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ def paginated(rows: Sequence[Row], columns: Columns, *, first: float, following:
     Glued rows move together, unless together they are higher than a page. A section that goes on repeats its title.
     """
     pages, room = [Page()], first
-    for clump in _clumps(rows, most=following - HEADER_HEIGHT - BAND_HEIGHT):
+    for clump in _clumps(rows, most=following - HEADER_HEIGHT - TALLEST_TITLE):
         if pages[-1].rows and _height(clump) > room:
             pages.append(Page())
             room = following

@@ -5,7 +5,8 @@ The canvas's own drawString opens a text object, sets the font and formats numbe
 invoice is hundreds of short strings in a handful of styles: the pen notes what changed and hands over a page at once.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from reportlab.pdfgen.canvas import Canvas
 
@@ -31,6 +32,13 @@ class Style:
     def width(self, text: str) -> float:
         """Width in points of clean text."""
         return self.typeface.width_of(text) * self.size
+
+    def fitting(self, text: str, width: float) -> "Style":
+        """This style, smaller where clean text would be wider than `width`."""
+        if self.width(text) <= width:
+            return self
+        # Rounded down to what the PDF says, lest the text be a hair too wide.
+        return replace(self, size=math.floor(self.size * width / self.width(text) * 10) / 10)
 
 
 class Pen:

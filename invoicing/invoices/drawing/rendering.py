@@ -20,7 +20,7 @@ from invoicing.invoices.drawing.pagination import Page, paginated
 from invoicing.invoices.drawing.pen import Pen
 from invoicing.invoices.drawing.styles import FOOTER, TOP
 from invoicing.invoices.drawing.table import HEADER_HEIGHT, Columns, columns_for, draw_header, rows_of
-from invoicing.invoices.drawing.typeface import regular
+from invoicing.invoices.drawing.typeface import clean, regular
 
 # Text armour around streams, on by default, makes files a quarter larger and costs a tenth of the time.
 rl_config.useA85 = 0
@@ -77,9 +77,9 @@ def _canvas(document: InvoiceDocument, frame: Frame) -> Canvas:
         lang=document.language,
     )
     title = f"{TITLES[document.kind]} {document.number}"
-    canvas.setTitle(title)
-    canvas.setAuthor(document.seller.name)
-    canvas.setSubject(f"{title} for {document.buyer.name}, account {document.account_number}")
+    canvas.setTitle(clean(title))
+    canvas.setAuthor(clean(document.seller.name))
+    canvas.setSubject(clean(f"{title} for {document.buyer.name}, account {document.account_number}"))
     canvas.setCreator("Clausebook")
     # An unchanging date, but not the year 2000 that reportlab writes into repeatable files.
     canvas.setDateFormatter(lambda *_: f"D:{document.issued_on:%Y%m%d}000000Z")

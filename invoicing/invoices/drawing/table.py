@@ -15,6 +15,8 @@ INSET = 6.0  # of text from the table's edges
 PADDING = 3.2
 HEADER_HEIGHT = 20.0
 BAND_HEIGHT = 22.0
+TAX_BAND_GAP = 6.0
+TALLEST_TITLE = BAND_HEIGHT + TAX_BAND_GAP
 CONTINUED = " (continued)"
 TAX_MARK_WIDTH = 62.0
 # A description of more lines than this may break over pages.
@@ -115,7 +117,7 @@ class Band:
         return None
 
     def draw(self, pen: Pen, columns: Columns, top: float) -> None:
-        pen.box(columns.left, top - self.height + 1, columns.width, self.height - 4, TINT)
+        pen.box(columns.left, top - BAND_HEIGHT + 1, columns.width, BAND_HEIGHT - 4, TINT)
         pen.left(columns.left + INSET, top - 15, self.text, styles().strong)
 
 
@@ -176,9 +178,12 @@ class SubtotalRow:
 
 
 class TaxBand(Band):
-    """Title of the tax summary, which names its columns itself."""
+    """Title of the tax summary, which names its columns itself and keeps off the lines above."""
+
+    height = BAND_HEIGHT + TAX_BAND_GAP
 
     def draw(self, pen: Pen, columns: Columns, top: float) -> None:
+        top -= TAX_BAND_GAP
         super().draw(pen, columns, top)
         heading, y = styles().heading, top - 15
         pen.right(columns.quantity, y, "Rate", heading)

@@ -9,7 +9,7 @@ in package/ttf). Needs fontTools. The same sources give the same bytes.
 import sys
 from pathlib import Path
 
-from fontTools import subset
+from fontTools import subset  # type: ignore[import-untyped]
 
 # Hints are a third of the file and matter only on screens of the last century; kerning and ligatures the drawing does
 # not use. Each range is first and last code point, both included.
