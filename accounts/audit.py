@@ -19,11 +19,12 @@ def record_change(
     detail: Mapping[str, Any] | None = None,
 ) -> AuditEntry:
     """Write the audit entry of a change, in the transaction that makes the change."""
+    recorded = f" (recorded by {actor.recorded_by[:90]})" if actor.recorded_by else ""
     return AuditEntry.objects.create(
         account_id=account.pk if isinstance(account, Account) else account,
         action=action,
         subject=subject,
-        who=f"{actor.name} (recorded by {actor.recorded_by})" if actor.recorded_by else actor.name,
+        who=actor.name[: 200 - len(recorded)] + recorded,
         channel=actor.channel,
         why=why,
         detail=dict(detail or {}),

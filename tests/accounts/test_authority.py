@@ -157,8 +157,8 @@ class TestEveryRefusal:
 
         assert refusal.clause == "AUTH-7"
         assert refusal.sentence == (
-            "Only the account's Administrator may add a licensed service, in the control panel (the portal or its API); "
-            "staff may not, in the console either."
+            "Only the account's Administrator may add a licensed service, "
+            "in the control panel (the portal or its API); staff may not, in the console either."
         )
 
     def test_tells_staff_to_record_what_a_contact_asked_for(self):
@@ -209,12 +209,10 @@ class TestAnotherRole:
         on_behalf_of=st.sampled_from(["", "Bea Roe"]),
     )
     def test_never_takes_a_right_away(self, action, roles, more, channel, recorded_by, on_behalf_of):
-        before = Actor(
-            ActorKind.CONTACT, "Ann", channel, roles, on_behalf_of=on_behalf_of, recorded_by=recorded_by
-        )  # fmt: skip
+        before = Actor(ActorKind.CONTACT, "Ann", channel, roles, on_behalf_of=on_behalf_of, recorded_by=recorded_by)
         after = replace(before, roles=roles | {more})
 
-        assert len(refusals(after, action)) <= len(refusals(before, action))
+        assert refusals(after, action) == () or refusals(before, action) != ()
 
 
 class TestWhomToAsk:
