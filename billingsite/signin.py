@@ -6,10 +6,17 @@ from urllib.parse import urlencode
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import QuerySet
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+
+SECOND_FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
+SET_UP_HERE = "second_factor_set_up_here"
 
 
 class ClosedSignUp(DefaultAccountAdapter):
@@ -28,8 +35,7 @@ class StaffSecondFactor:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not self._lacks_second_factor(request):
             return self.get_response(request)
-        authenticators = Authenticator.objects.filter(user_id=request.user.pk)
-        page = "mfa_reauthenticate" if authenticators.exists() else "mfa_activate_totp"
+        page = "mfa_reauthenticate" if second_factors(request.user).exists() else "mfa_activate_totp"
         return redirect(f"{reverse(page)}?{urlencode({'next': request.get_full_path()})}")
 
     def _lacks_second_factor(self, request: HttpRequest) -> bool:
@@ -37,4 +43,21 @@ class StaffSecondFactor:
             return False
         if not (request.user.is_authenticated and request.user.is_staff):
             return False
+        if request.session.get(SET_UP_HERE) == request.user.pk:
+            return False
         return all(record["method"] != "mfa" for record in get_authentication_records(request, request.user))
+
+
+@receiver(authenticator_added)
+def accept_first_factor_set_up(request: HttpRequest, user: AbstractBaseUser, **kwargs: object) -> None:
+    """
+    Setting up the first second factor shows it as well as signing in with it.
+
+    A further one does not count: a session that knows the password alone could add one of its own.
+    """
+    if second_factors(user).count() == 1:
+        request.session[SET_UP_HERE] = user.pk
+
+
+def second_factors(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Authenticator]:
+    return Authenticator.objects.filter(user_id=user.pk, type__in=SECOND_FACTORS)
