@@ -78,7 +78,7 @@ class RunItem(models.Model):
     invoice = models.OneToOneField(Invoice, null=True, on_delete=models.SET_NULL, related_name="run_item")
     currency = models.CharField(max_length=3)
     total = AmountField(default=0)
-    next_billing_on = models.DateField(help_text="When the account is looked at next, once this is issued.")
+    next_billing_on = models.DateField(null=True, help_text="When the account is looked at next, once this is issued.")
     billed_until_on = models.DateField(null=True)
     profile_revision = models.PositiveIntegerField(default=0)
     superseded_by = models.ForeignKey(Run, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -93,7 +93,7 @@ class RunItem(models.Model):
             models.CheckConstraint(condition=~Q(outcome="PARKED") | ~Q(reason=""), name="parked_with_a_reason"),
         ]
         indexes = [
-            models.Index(fields=["run", "outcome", "account"], name="item_by_outcome"),
+            models.Index(fields=["run"], condition=Q(outcome="PARKED"), name="item_parked"),
             models.Index(fields=["account", "-run"], name="item_of_account"),
         ]
 

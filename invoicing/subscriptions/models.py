@@ -89,6 +89,7 @@ class Subscription(models.Model):
     ended_on = models.DateField(null=True, blank=True, help_text="The first day it is no longer held.")
 
     class Meta:
+        permissions = [("import_book", "Can import a book of accounts")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(ended_on__isnull=True) | Q(ended_on__gte=F("started_on")), name="subscription_ends_after_start",

@@ -1,0 +1,121 @@
+"""Issuing drafts: numbers, postings and documents in one short transaction, set-based."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import connection, transaction
+
+from invoicing.documents.operations import request_documents
+from invoicing.invoices.letterheads import current_letterhead
+from invoicing.invoices.models import Invoice
+from invoicing.sellers.models import NumberSeries, Seller
+
+
+class Issued(NamedTuple):
+    """The first and last number given in one transaction, and how many."""
+
+    first_number: str
+    last_number: str
+    count: int
+
+
+# One entry an invoice, whose postings sum to zero: what is owed (or, for a credit note of its own, what the
+# customer has to its credit) against revenue a product, deposits held, and tax a jurisdiction.
+POSTINGS = """
+WITH entry AS (
+    INSERT INTO invoicing_ledgerentry (account_id, source, kind, currency, "on", at)
+    SELECT account_id, 'invoice:' || id, kind, currency, issued_on, %(now)s FROM invoicing_invoice WHERE id = ANY(%(ids)s)
+    RETURNING id, account_id, currency, substr(source, 9)::bigint AS invoice_id
+)
+INSERT INTO invoicing_posting (entry_id, account_id, ledger_account, category, invoice_id, currency, amount)
+SELECT entry.id, entry.account_id,
+    CASE WHEN i.kind = 'CREDIT_NOTE' AND i.corrects_id IS NULL THEN 'CUSTOMER_CREDIT' ELSE 'RECEIVABLE' END,
+    '', coalesce(i.corrects_id, i.id), entry.currency, i.total
+FROM entry JOIN invoicing_invoice i ON i.id = entry.invoice_id
+UNION ALL
+SELECT entry.id, entry.account_id, CASE WHEN coalesce(origin.kind, l.kind) = 'DEPOSIT' THEN 'DEPOSIT_HELD' ELSE 'REVENUE' END,
+    coalesce(product.code, ''), l.invoice_id, entry.currency, -sum(l.amount)
+FROM entry JOIN invoicing_invoiceline l ON l.invoice_id = entry.invoice_id
+LEFT JOIN invoicing_invoiceline origin ON origin.id = l.credits_line_id
+LEFT JOIN invoicing_plan plan ON plan.id = l.plan_id
+LEFT JOIN invoicing_product product ON product.id = plan.product_id
+GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(l.amount) <> 0
+UNION ALL
+SELECT entry.id, entry.account_id, 'TAX_PAYABLE', t.name, l.invoice_id, entry.currency, -sum(t.amount)
+FROM entry JOIN invoicing_invoiceline l ON l.invoice_id = entry.invoice_id AND l.tax_amount <> 0
+JOIN invoicing_linetax t ON t.line_id = l.id
+GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(t.amount) <> 0
+"""
+
+NUMBERED = """
+UPDATE invoicing_invoice i
+SET status = 'ISSUED', sequence = v.sequence, number = %(prefix)s || lpad(v.sequence::text, greatest(%(width)s, length(v.sequence::text)), '0'),
+    issued_at = %(now)s, letterhead_id = %(letterhead)s
+FROM unnest(%(ids)s::bigint[], %(sequences)s::bigint[]) AS v(id, sequence)
+WHERE i.id = v.id AND i.status = 'DRAFT'
+"""
+
+DUE_ONE_OFFS = """
+UPDATE invoicing_oneoffcharge o SET billed_on = i.issued_on
+FROM invoicing_invoiceline l JOIN invoicing_invoice i ON i.id = l.invoice_id
+WHERE l.invoice_id = ANY(%(ids)s) AND l.kind = 'ONE_OFF' AND o.id = l.one_off_id
+"""
+
+
+def issue_drafts(drafts: Sequence[tuple[int, int, str]], *, seller: Seller, now: datetime) -> Issued | None:
+    """
+    Issue drafts, given as (invoice id, account id, kind), in the order in which they are numbered.
+
+    To be called in the transaction that makes or claims them. The number series is locked last (BILL-6: no gap, no
+    repeat, and no wait longer than the end of this transaction).
+    """
+    ids = [invoice_id for invoice_id, _, _ in drafts]
+    letterhead = current_letterhead(seller)
+    with connection.cursor() as cursor:
+        cursor.execute(POSTINGS, {"ids": ids, "now": now})
+        cursor.execute(DUE_ONE_OFFS, {"ids": ids})
+    first = last = ""
+    for kind in (Invoice.Kind.INVOICE, Invoice.Kind.CREDIT_NOTE):
+        of_kind = [draft for draft in drafts if draft[2] == kind]
+        if of_kind:
+            request_documents(kind, [draft[0] for draft in of_kind], [draft[1] for draft in of_kind])
+    for kind in (Invoice.Kind.INVOICE, Invoice.Kind.CREDIT_NOTE):
+        of_kind_ids = [draft[0] for draft in drafts if draft[2] == kind]
+        if not of_kind_ids:
+            continue
+        series, start = take_numbers(seller, kind, len(of_kind_ids))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                NUMBERED,
+                {
+                    "ids": of_kind_ids, "sequences": list(range(start, start + len(of_kind_ids))), "prefix": series.prefix,
+                    "width": series.width, "now": now, "letterhead": letterhead.pk,
+                },
+            )
+            if cursor.rowcount != len(of_kind_ids):
+                raise NotADraft(of_kind_ids)
+        if kind == Invoice.Kind.INVOICE:
+            first, last = series.number(start), series.number(start + len(of_kind_ids) - 1)
+    return Issued(first, last, len(ids))
+
+
+class NotADraft(Exception):
+    """Some of the drafts to be issued were issued or dropped meanwhile."""
+
+    def __init__(self, invoice_ids: Sequence[int]) -> None:
+        super().__init__(f"Among the invoices {list(invoice_ids)[:20]} there are some that are no drafts any more. Nothing was issued.")
+
+
+def take_numbers(seller: Seller, kind: str, count: int) -> tuple[NumberSeries, int]:
+    """
+    Take the next `count` numbers of a series, locking it until the transaction ends: rolled back, they are free again.
+
+    :raises NumberSeries.DoesNotExist: if the seller has no such series
+    """
+    assert transaction.get_connection().in_atomic_block, "numbers are taken in the transaction that issues"
+    series = NumberSeries.objects.select_for_update().get(seller=seller, kind=kind)
+    start = series.next_number
+    series.next_number = start + count
+    series.save(update_fields=["next_number"])
+    return series, start
