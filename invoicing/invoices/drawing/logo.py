@@ -37,7 +37,7 @@ def prepared(source: bytes) -> Logo | None:
             if picture.width * picture.height > MOST_SOURCE_PIXELS:
                 return None
             pixels = picture.convert("RGBA")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
         return None
     pixels.thumbnail(MOST_PIXELS)
     paper = Image.new("RGB", pixels.size, "white")

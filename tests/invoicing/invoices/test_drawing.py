@@ -1,8 +1,10 @@
 import hashlib
 import io
 import re
+import struct
 import subprocess
 import sys
+import zlib
 from dataclasses import replace
 from decimal import Decimal
 
@@ -57,6 +59,12 @@ def picture(kind: str, **options) -> bytes:
     buffer = io.BytesIO()
     Image.new("RGBA" if kind == "PNG" else "RGB", (400, 100), "navy").save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def picture_said_to_be(width: int, height: int) -> bytes:
+    """The head of a PNG that claims a size and holds nothing."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
 
 
 class TestInvoice:
@@ -306,6 +314,8 @@ class TestLogo:
             pytest.param(b"", id="empty"),
             pytest.param(b"not a picture", id="text"),
             pytest.param(picture("PNG")[:60], id="cut off"),
+            pytest.param(picture_said_to_be(8_000, 8_000), id="too big"),
+            pytest.param(picture_said_to_be(60_000, 60_000), id="bomb"),
         ],
     )
     def test_that_is_no_picture_gives_way_to_the_name(self, broken):
