@@ -21,9 +21,9 @@ def become_app_role(connection: BaseDatabaseWrapper, **kwargs: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('role', rolname, false) FROM pg_roles"
-            " WHERE rolname = %s AND pg_has_role(session_user, oid, 'MEMBER')"
+            " WHERE rolname = %s AND pg_has_role(session_user, oid, %s)"
             " AND has_table_privilege(oid, to_regclass('django_migrations'), 'SELECT')",
-            [settings.DATABASE_APP_ROLE],
+            [settings.DATABASE_APP_ROLE, _membership(connection)],
         )
 
 
@@ -69,9 +69,16 @@ def _make_role(connection: BaseDatabaseWrapper) -> None:
         cursor.execute("SELECT true FROM pg_roles WHERE rolname = %s", [settings.DATABASE_APP_ROLE])
         if not cursor.fetchone():
             cursor.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
-        cursor.execute("SELECT pg_has_role(session_user, %s, 'MEMBER')", [settings.DATABASE_APP_ROLE])
+        cursor.execute(
+            "SELECT pg_has_role(session_user, %s, %s)", [settings.DATABASE_APP_ROLE, _membership(connection)]
+        )
         if not cursor.fetchone()[0]:
             cursor.execute(sql.SQL("GRANT {} TO SESSION_USER").format(role))
+
+
+def _membership(connection: BaseDatabaseWrapper) -> str:
+    """The membership that lets a login take a role on; since PostgreSQL 16 whoever makes a role is a lesser member."""
+    return "SET" if connection.pg_version >= 160000 else "MEMBER"
 
 
 def _grant(connection: BaseDatabaseWrapper) -> None:
