@@ -96,6 +96,8 @@ def faults(document: InvoiceDocument) -> list[str]:
         for name, amount in _printed_amounts(document)
         if amount != round(amount, document.exponent)
     ]
+    if document.kind == "CREDIT_NOTE" and document.total < 0:
+        found.append(f"a credit note prints what is credited as a positive amount, not {document.total}")
     for section in document.sections:
         lines = sum((line.amount for line in section.lines), Decimal(0))
         if section.subtotal is not None and lines != section.subtotal:

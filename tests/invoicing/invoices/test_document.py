@@ -15,6 +15,10 @@ class TestFaults:
     def test_finds_none_in_a_credit_note_that_adds_up(self):
         assert faults(credit_note()) == []
 
+    def test_names_a_credit_note_of_a_negative_amount(self):
+        document = credit_note(section("", line(amount="-37.90")))
+        assert faults(document) == ["a credit note prints what is credited as a positive amount, not -37.90"]
+
     def test_names_a_section_whose_lines_do_not_make_its_subtotal(self):
         document = invoice(replace(section("Seats", line()), subtotal=Decimal("37.91")))
         assert faults(document) == ["the lines of 'Seats' sum to 37.90, not to 37.91"]
