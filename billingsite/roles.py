@@ -13,17 +13,22 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from psycopg import sql
 
+# Since PostgreSQL 16 whoever makes a role is a member of it that may not yet take it on.
+MAY_BE_TAKEN_ON = (
+    "pg_has_role(session_user, oid,"
+    " CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END)"
+)
+
 
 def become_app_role(connection: BaseDatabaseWrapper, **kwargs: object) -> None:
     """Give a new connection the site's role, if there is one, its login may take it on and it has its rights here."""
-    if settings.DATABASE_OWNER_MODE or connection.vendor != "postgresql":
+    if settings.DATABASE_OWNER_MODE:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT set_config('role', rolname, false) FROM pg_roles"
-            " WHERE rolname = %s AND pg_has_role(session_user, oid, %s)"
+            f"SELECT set_config('role', rolname, false) FROM pg_roles WHERE rolname = %s AND {MAY_BE_TAKEN_ON}"
             " AND has_table_privilege(oid, to_regclass('django_migrations'), 'SELECT')",
-            [settings.DATABASE_APP_ROLE, _membership(connection)],
+            [settings.DATABASE_APP_ROLE],
         )
 
 
@@ -70,15 +75,10 @@ def _make_role(connection: BaseDatabaseWrapper) -> None:
         if not cursor.fetchone():
             cursor.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
         cursor.execute(
-            "SELECT pg_has_role(session_user, %s, %s)", [settings.DATABASE_APP_ROLE, _membership(connection)]
+            f"SELECT true FROM pg_roles WHERE rolname = %s AND {MAY_BE_TAKEN_ON}", [settings.DATABASE_APP_ROLE]
         )
-        if not cursor.fetchone()[0]:
+        if not cursor.fetchone():
             cursor.execute(sql.SQL("GRANT {} TO SESSION_USER").format(role))
-
-
-def _membership(connection: BaseDatabaseWrapper) -> str:
-    """The membership that lets a login take a role on; since PostgreSQL 16 whoever makes a role is a lesser member."""
-    return "SET" if connection.pg_version >= 160000 else "MEMBER"
 
 
 def _grant(connection: BaseDatabaseWrapper) -> None:

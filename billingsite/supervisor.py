@@ -405,7 +405,7 @@ def _stop_on_signal(number: int, frame: FrameType | None) -> None:
 
 def main(arguments: list[str]) -> int:
     name, var_dir, start_lock = arguments
-    server = {Postgres.name: Postgres, Redis.name: Redis}[name](Path(var_dir))
+    server = Postgres(Path(var_dir)) if name == Postgres.name else Redis(Path(var_dir))
     signal.signal(signal.SIGTERM, _stop_on_signal)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return _detach(server, int(start_lock))
