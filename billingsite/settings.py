@@ -10,6 +10,7 @@ import environ
 
 from billingsite import embedded, logs
 from billingsite.celery import broker_url
+from billingsite.console.navigation import UNFOLD as CONSOLE
 from billingsite.secret_key import secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -100,10 +101,10 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "django.contrib.admin",
+    "billingsite.console.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -155,6 +156,9 @@ TEMPLATES = [
         },
     }
 ]
+
+# The console; its pages are in billingsite/console.
+UNFOLD = CONSOLE
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [directory for directory in [BASE_DIR / "static"] if directory.is_dir()]
