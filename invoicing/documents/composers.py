@@ -54,3 +54,8 @@ def composer_for(kind: str) -> Composer:
         return _composers[kind]
     except KeyError:
         raise NoComposer(f"Nobody has said how documents of the kind {kind} are composed.") from None
+
+
+def registered() -> Mapping[str, Composer]:
+    """The composers by kind."""
+    return dict(_composers)

@@ -7,6 +7,7 @@ from itertools import count
 from accounts.models import Account
 from invoicing.documents.models import Delivery, Document
 from invoicing.documents.operations import request_documents
+from invoicing.documents.rendering import render_pending
 from invoicing.invoices.letterheads import current_letterhead
 from invoicing.invoices.models import Invoice, InvoiceLine, LineTax
 from invoicing.sellers.models import Seller
@@ -129,3 +130,19 @@ def requested(invoice: Invoice) -> Document:
 
 def deliveries_of(document: Document) -> list[Delivery]:
     return list(Delivery.objects.filter(document=document).order_by("sequence", "address"))
+
+
+def drawn(invoice: Invoice) -> Document:
+    """The invoice's document, drawn; its mails are due."""
+    requested(invoice)
+    render_pending(limit=100, now=NOW)
+    return Document.objects.get(kind=invoice.kind, subject_id=invoice.pk)
+
+
+def due_mails(*names: str) -> list[Delivery]:
+    """An invoice each, drawn, to be mailed to these names at addresses of their own."""
+    found = []
+    for name in names:
+        document = drawn(make_invoice(make_account(invoice_emails=[f"{name}@customer.example"])))
+        found += deliveries_of(document)
+    return found
