@@ -84,13 +84,9 @@ class Contact(models.Model):
 class ContactRole(models.Model):
     """AUTH-1: one role of one contact. One Primary an account, at most one Primary Billing Contact."""
 
-    RoleName = models.TextChoices(
-        "RoleName", {role.value: (role.value, role.value.replace("_", " ").title()) for role in Role}
-    )
-
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="contact_roles")
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="roles")
-    role = models.CharField(max_length=16, choices=RoleName)
+    role = models.CharField(max_length=16, choices=[(role.value, role.value.replace("_", " ").title()) for role in Role])
 
     class Meta:
         constraints = [

@@ -45,7 +45,7 @@ class Invoice(models.Model):
     seller = models.ForeignKey(Seller, on_delete=models.PROTECT, related_name="invoices", db_index=False)
     kind = models.CharField(max_length=12, choices=Kind, default=Kind.INVOICE)
     status = models.CharField(max_length=8, choices=Status, default=Status.DRAFT)
-    number = models.CharField(max_length=40, null=True, unique=True)  # noqa: DJ001 a draft has none, and NULLs do not collide
+    number = models.CharField(max_length=40, null=True)  # noqa: DJ001 a draft has none, and NULLs do not collide
     sequence = models.PositiveBigIntegerField(null=True)
     issued_on = models.DateField(help_text="The invoice's date, in the seller's time zone.")
     due_on = models.DateField()
@@ -77,6 +77,8 @@ class Invoice(models.Model):
             models.CheckConstraint(
                 condition=Q(kind="INVOICE", total__gt=0) | Q(kind="CREDIT_NOTE", total__lt=0), name="invoice_total_has_sign_of_kind"
             ),
+            # The one index serves equality and search by prefix alike.
+            models.UniqueConstraint(fields=["number"], name="invoice_number_once", opclasses=["varchar_pattern_ops"]),
             models.UniqueConstraint(fields=["seller", "kind", "sequence"], name="invoice_sequence_once"),
         ]
         indexes = [

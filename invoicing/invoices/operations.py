@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 
+from invoicing.bulk import array_of
 from invoicing.documents.operations import request_documents
 from invoicing.invoices.letterheads import current_letterhead
 from invoicing.invoices.models import Invoice
@@ -25,7 +26,7 @@ class Issued(NamedTuple):
 POSTINGS = """
 WITH entry AS (
     INSERT INTO invoicing_ledgerentry (account_id, source, kind, currency, "on", at)
-    SELECT account_id, 'invoice:' || id, kind, currency, issued_on, %(now)s FROM invoicing_invoice WHERE id = ANY(%(ids)s)
+    SELECT account_id, 'invoice:' || id, kind, currency, issued_on, %(now)s FROM invoicing_invoice WHERE id = ANY(%(ids)s::bigint[])
     RETURNING id, account_id, currency, substr(source, 9)::bigint AS invoice_id
 )
 INSERT INTO invoicing_posting (entry_id, account_id, ledger_account, category, invoice_id, currency, amount)
@@ -59,7 +60,7 @@ WHERE i.id = v.id AND i.status = 'DRAFT'
 DUE_ONE_OFFS = """
 UPDATE invoicing_oneoffcharge o SET billed_on = i.issued_on
 FROM invoicing_invoiceline l JOIN invoicing_invoice i ON i.id = l.invoice_id
-WHERE l.invoice_id = ANY(%(ids)s) AND l.kind = 'ONE_OFF' AND o.id = l.one_off_id
+WHERE l.invoice_id = ANY(%(ids)s::bigint[]) AND l.kind = 'ONE_OFF' AND o.id = l.one_off_id
 """
 
 
@@ -73,8 +74,8 @@ def issue_drafts(drafts: Sequence[tuple[int, int, str]], *, seller: Seller, now:
     ids = [invoice_id for invoice_id, _, _ in drafts]
     letterhead = current_letterhead(seller)
     with connection.cursor() as cursor:
-        cursor.execute(POSTINGS, {"ids": ids, "now": now})
-        cursor.execute(DUE_ONE_OFFS, {"ids": ids})
+        cursor.execute(POSTINGS, {"ids": array_of(ids), "now": now})
+        cursor.execute(DUE_ONE_OFFS, {"ids": array_of(ids)})
     first = last = ""
     for kind in (Invoice.Kind.INVOICE, Invoice.Kind.CREDIT_NOTE):
         of_kind = [draft for draft in drafts if draft[2] == kind]
@@ -89,7 +90,7 @@ def issue_drafts(drafts: Sequence[tuple[int, int, str]], *, seller: Seller, now:
             cursor.execute(
                 NUMBERED,
                 {
-                    "ids": of_kind_ids, "sequences": list(range(start, start + len(of_kind_ids))), "prefix": series.prefix,
+                    "ids": array_of(of_kind_ids), "sequences": array_of(range(start, start + len(of_kind_ids))), "prefix": series.prefix,
                     "width": series.width, "now": now, "letterhead": letterhead.pk,
                 },
             )

@@ -141,7 +141,10 @@ class _Pricing:
         for bound in (self.account.bill_from_on, self.account.look_from_on):
             if bound is not None and bound > first:
                 first = bound
-        last = self.on if holding.ended_on is None else min(self.on, holding.ended_on - DAY)
+        # In arrears the period that `on` begins is not yet due.
+        last = self.on - DAY if self.terms.arrears else self.on
+        if holding.ended_on is not None and holding.ended_on <= last:
+            last = holding.ended_on - DAY
         for period in self.account.calendar.periods(first, last):
             if self._is_ours(period.start):
                 yield period

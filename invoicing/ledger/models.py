@@ -38,7 +38,7 @@ class LedgerEntry(models.Model):
         APPLICATION = "APPLICATION", "Credit or deposit applied"
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="ledger_entries", db_index=False)
-    source = models.CharField(max_length=80, unique=True)
+    source = models.CharField(max_length=80)
     kind = models.CharField(max_length=12, choices=Kind)
     currency = models.CharField(max_length=3)
     on = models.DateField()
@@ -46,6 +46,7 @@ class LedgerEntry(models.Model):
 
     class Meta:
         verbose_name_plural = "ledger entries"
+        constraints = [models.UniqueConstraint(fields=["source"], name="entry_source_once")]
         indexes = [models.Index(fields=["account", "on"], name="entry_of_account")]
 
     def __str__(self) -> str:

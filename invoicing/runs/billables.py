@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from invoicing.bulk import array_of
 from invoicing.catalog.models import BillingTerms, Plan, Price
 from invoicing.invoices.holdings import (
     BilledKey,
@@ -150,16 +151,16 @@ def read_page(accounts: Sequence[DueAccount], catalog: Catalog) -> Page:
     return Page(billables, {client: name for client, (_, name) in clients.items()}, _exemptions(ids))
 
 
-def _rows(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+def _rows(sql: str, *arrays: Iterable[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
+        cursor.execute(sql, [array_of(array) for array in arrays])
         return cursor.fetchall()
 
 
 def _clients(partner_ids: list[int]) -> dict[int, tuple[int, str]]:
     if not partner_ids:
         return {}
-    found = _rows("SELECT id, parent_id, number || ' ' || name FROM accounts_account WHERE parent_id = ANY(%s)", partner_ids)
+    found = _rows("SELECT id, parent_id, number || ' ' || name FROM accounts_account WHERE parent_id = ANY(%s::bigint[])", partner_ids)
     return {client: (partner, name) for client, partner, name in found}
 
 
@@ -171,7 +172,7 @@ def _calendars(accounts: Sequence[DueAccount], catalog: Catalog) -> dict[int, Bi
     if anniversaries:
         for account_id, effective_on, day in _rows(
             "SELECT account_id, effective_on, day FROM invoicing_billingdaychange"
-            " WHERE account_id = ANY(%s) ORDER BY account_id, effective_on",
+            " WHERE account_id = ANY(%s::bigint[]) ORDER BY account_id, effective_on",
             [account.account_id for account in anniversaries],
         ):
             changes[account_id].append(AnchorChange(effective_on, day))
@@ -188,7 +189,7 @@ def _holdings(
 ) -> dict[int, list[Holding]]:
     rows = _rows(
         "SELECT id, account_id, reference, label, plan_id, unit_price, started_on, ended_on, quantity"
-        " FROM invoicing_subscription WHERE account_id = ANY(%s)",
+        " FROM invoicing_subscription WHERE account_id = ANY(%s::bigint[])",
         holder_ids,
     )
     kept = []
@@ -199,17 +200,17 @@ def _holdings(
     ids = [row[0] for row in kept]
     quantities = _grouped(
         "SELECT subscription_id, from_on, quantity FROM invoicing_quantitychange"
-        " WHERE subscription_id = ANY(%s) ORDER BY subscription_id, from_on",
+        " WHERE subscription_id = ANY(%s::bigint[]) ORDER BY subscription_id, from_on",
         ids,
     )
     plans_left = _grouped(
         'SELECT subscription_id, "on", from_plan_id, to_plan_id FROM invoicing_planchange'
-        ' WHERE subscription_id = ANY(%s) ORDER BY subscription_id, "on"',
+        ' WHERE subscription_id = ANY(%s::bigint[]) ORDER BY subscription_id, "on"',
         ids,
     )
     inactive = _grouped(
         "SELECT subscription_id, period_start_on, kind = 'DEEMED' FROM invoicing_inactivity"
-        " WHERE subscription_id = ANY(%s) ORDER BY subscription_id, period_start_on",
+        " WHERE subscription_id = ANY(%s::bigint[]) ORDER BY subscription_id, period_start_on",
         ids,
     )
     plans = catalog.plans
@@ -238,7 +239,7 @@ def _one_offs(holder_ids: list[int], payer_of: dict[int, int], catalog: Catalog)
     found: dict[int, list[OneOff]] = defaultdict(list)
     for id_, account_id, plan_id, description, quantity, unit_price, on in _rows(
         'SELECT id, account_id, plan_id, description, quantity, unit_price, "on" FROM invoicing_oneoffcharge'
-        " WHERE account_id = ANY(%s) AND billed_on IS NULL AND authorized_at IS NOT NULL",
+        " WHERE account_id = ANY(%s::bigint[]) AND billed_on IS NULL AND authorized_at IS NOT NULL",
         holder_ids,
     ):
         payer = payer_of.get(account_id)
@@ -273,14 +274,14 @@ def _billed(holdings: dict[int, list[Holding]], look_from: dict[int, date | None
 
 
 def _deposits_taken(ids: list[int]) -> set[int]:
-    return {row[0] for row in _rows("SELECT account_id FROM invoicing_invoiceline WHERE kind = 'DEPOSIT' AND account_id = ANY(%s)", ids)}
+    return {row[0] for row in _rows("SELECT account_id FROM invoicing_invoiceline WHERE kind = 'DEPOSIT' AND account_id = ANY(%s::bigint[])", ids)}
 
 
 def _exemptions(ids: Iterable[int]) -> dict[int, tuple[Exempt, ...]]:
     found: dict[int, list[Exempt]] = defaultdict(list)
     for account_id, *values in _rows(
         "SELECT account_id, country, state, certificate, valid_from_on, valid_to_on"
-        " FROM invoicing_exemption WHERE account_id = ANY(%s)",
+        " FROM invoicing_exemption WHERE account_id = ANY(%s::bigint[])",
         list(ids),
     ):
         found[account_id].append(Exempt(*values))

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from accounts.actors import Actor
 from accounts.audit import record_change
 from accounts.models import Account
-from invoicing.bulk import keep_to_indexes
+from invoicing.bulk import array_of, keep_to_indexes
 from invoicing.invoices.operations import issue_drafts
 from invoicing.runs.billables import Catalog, DueAccount
 from invoicing.runs.models import Run, RunItem
@@ -24,6 +24,7 @@ from invoicing.runs.proposing import (
     write_proposals,
 )
 from invoicing.runs.queries import Figures, holds
+from invoicing.runs.sharing import Cursor, share_out
 from invoicing.sellers.models import NumberSeries, Seller
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ def run_billing(
     now: datetime,
     account: Account | None = None,
     approve: bool = False,
+    workers: int = 1,
     progress: Callable[[str, int], None] | None = None,
 ) -> Run:
     """
@@ -59,7 +61,7 @@ def run_billing(
     if approve:
         actor.require("invoicing.approve_run")
     run = open_run(seller=seller, on=on, actor=actor, now=now)
-    return advance(run, actor=actor, now=now, account=account, approve=approve, progress=progress)
+    return advance(run, actor=actor, now=now, account=account, approve=approve, workers=workers, progress=progress)
 
 
 def advance(
@@ -69,22 +71,22 @@ def advance(
     now: datetime,
     account: Account | None = None,
     approve: bool = False,
+    workers: int = 1,
     progress: Callable[[str, int], None] | None = None,
 ) -> Run:
     """Take a run as far as it goes: finish issuing what was approved, propose what is due, review, and issue."""
     tell = progress or (lambda stage, count: None)
     account_id = account.pk if account else None
     if run.state == State.ISSUING:
-        issue_approved(run, now=now, progress=tell)
+        issue_approved(run, now=now, workers=workers, progress=tell)
     if begin_proposing(run):
-        for count in propose_due(run, account_id=account_id):
-            tell("proposed", count)
+        propose_due(run, account_id=account_id, workers=workers, progress=lambda count: tell("proposed", count))
     if account_id is not None:
         _issue_one_account(run, account_id, actor=actor, now=now, approve=approve)
         return run
     review(run, actor=actor, now=now, approve=approve)
     if run.state == State.ISSUING:
-        issue_approved(run, now=now, progress=tell)
+        issue_approved(run, now=now, workers=workers, progress=tell)
     return run
 
 
@@ -94,7 +96,7 @@ def _issue_one_account(run: Run, account_id: int, *, actor: Actor, now: datetime
         _locked(run)
         reasons = holds(run, account_id=account_id)
         if run.state != State.DISCARDED and (approve or not reasons):
-            _issue_page(run, now=now, account_id=account_id, skip_locked=False)
+            _issue_page(run, Cursor(), now=now, account_id=account_id, skip_locked=False)
             if reasons:
                 record_change(
                     "approve account", subject=str(run), actor=actor, now=now, account=account_id, detail={"holds": reasons}
@@ -228,12 +230,18 @@ def discard(run: Run, *, actor: Actor, now: datetime, why: str) -> Run:
     return run
 
 
-def issue_approved(run: Run, *, now: datetime, progress: Callable[[str, int], None] | None = None) -> None:
+def issue_approved(
+    run: Run, *, now: datetime, workers: int = 1, progress: Callable[[str, int], None] = lambda stage, count: None
+) -> None:
     """Issue a run's proposals, some thousands a transaction. Several workers may, and one may stop anywhere: the rest goes on."""
-    tell = progress or (lambda stage, count: None)
     for skip_locked in (True, False):
-        while count := _issue_page(run, now=now, account_id=None, skip_locked=skip_locked):
-            tell("issued", count)
+        cursor = Cursor()
+
+        def issue_pages(cursor: Cursor = cursor, skip_locked: bool = skip_locked) -> None:
+            while count := _issue_page(run, cursor, now=now, account_id=None, skip_locked=skip_locked):
+                progress("issued", count)
+
+        share_out(issue_pages, workers=workers)
     with transaction.atomic():
         _locked(run)
         if run.state == State.ISSUING and not run.items.filter(outcome=Outcome.PROPOSED).exists():
@@ -243,8 +251,9 @@ def issue_approved(run: Run, *, now: datetime, progress: Callable[[str, int], No
 _CLAIM = """
     SELECT i.id, i.invoice_id, i.account_id, v.kind, i.next_billing_on, i.billed_until_on, i.profile_revision
     FROM invoicing_runitem i JOIN invoicing_invoice v ON v.id = i.invoice_id
-    WHERE i.run_id = %(run)s AND i.outcome = 'PROPOSED' AND (%(account)s::bigint IS NULL OR i.account_id = %(account)s::bigint)
-    ORDER BY i.id LIMIT %(limit)s FOR NO KEY UPDATE OF i
+    WHERE i.run_id = %(run)s AND i.account_id > %(after)s AND i.outcome = 'PROPOSED'
+        AND (%(account)s::bigint IS NULL OR i.account_id = %(account)s::bigint)
+    ORDER BY i.account_id LIMIT %(limit)s FOR NO KEY UPDATE OF i
 """
 # An account that changed after it was proposed stays due, so that the change is looked at.
 _MOVE_ON = """
@@ -256,22 +265,24 @@ _MOVE_ON = """
 
 
 @transaction.atomic
-def _issue_page(run: Run, *, now: datetime, account_id: int | None, skip_locked: bool) -> int:
+def _issue_page(run: Run, page: Cursor, *, now: datetime, account_id: int | None, skip_locked: bool) -> int:
     keep_to_indexes()
-    with connection.cursor() as cursor:
+    with page.turn, connection.cursor() as cursor:
         cursor.execute("SELECT state FROM invoicing_run WHERE id = %s FOR SHARE", [run.pk])
         if account_id is None and cursor.fetchone() != (State.ISSUING,):
             return 0
         cursor.execute(
             _CLAIM + (" SKIP LOCKED" if skip_locked else ""),
-            {"run": run.pk, "account": account_id, "limit": ISSUE_PAGE_SIZE},
+            {"run": run.pk, "account": account_id, "after": page.after, "limit": ISSUE_PAGE_SIZE},
         )
         rows = cursor.fetchall()
         if not rows:
             return 0
+        page.after = rows[-1][2]
+    with connection.cursor() as cursor:
         ids, invoice_ids, account_ids, kinds, next_on, until_on, revisions = map(list, zip(*rows, strict=True))
-        cursor.execute("UPDATE invoicing_runitem SET outcome = 'INVOICED' WHERE id = ANY(%s)", [ids])
-        cursor.execute(_MOVE_ON, [account_ids, next_on, until_on, revisions])
+        cursor.execute("UPDATE invoicing_runitem SET outcome = 'INVOICED' WHERE id = ANY(%s::bigint[])", [array_of(ids)])
+        cursor.execute(_MOVE_ON, [array_of(values) for values in (account_ids, next_on, until_on, revisions)])
     issue_drafts(list(zip(invoice_ids, account_ids, kinds, strict=True)), seller=run.seller, now=now)
     return len(rows)
 

@@ -2,15 +2,17 @@
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 from django.db import DataError, IntegrityError, connection, transaction
 
-from invoicing.bulk import copy_rows, keep_to_indexes, take_ids
+from invoicing.bulk import array_of, copy_rows, keep_to_indexes, take_ids
 from invoicing.invoices.drafts import Draft, draft_of
 from invoicing.invoices.holdings import Billable
 from invoicing.invoices.models import Invoice, InvoiceLine, LineTax
@@ -19,6 +21,7 @@ from invoicing.money import ZERO, format_money
 from invoicing.periods import BillingCalendar
 from invoicing.runs.billables import DUE_COLUMNS, Catalog, DueAccount, Page, read_page
 from invoicing.runs.models import Run, RunItem
+from invoicing.runs.sharing import Cursor, share_out, without_garbage_collection
 from invoicing.subscriptions.models import BillingProfile
 
 logger = logging.getLogger(__name__)
@@ -130,33 +133,61 @@ def lock_accounts(account_ids: list[int]) -> list[DueAccount]:
         return [DueAccount(*row) for row in cursor.fetchall()]
 
 
-def propose_due(run: Run, *, account_id: int | None = None, page_size: int = PAGE_SIZE) -> Iterator[int]:
+def propose_due(
+    run: Run,
+    *,
+    account_id: int | None = None,
+    workers: int = 1,
+    page_size: int = PAGE_SIZE,
+    progress: Callable[[int], None] = lambda count: None,
+) -> None:
     """
-    Write the drafts of every due account that has none yet; yields the size of each page done.
+    Write the drafts of every due account that has none yet; `progress` is told of each page.
 
-    Any number of workers may do this for the same run at once: pages that another holds are skipped, and then
-    waited for, so that all is proposed when this returns.
+    Any number of threads and processes may do this for the same run at once: pages that another holds are
+    skipped, and then waited for, so that all is proposed when this returns.
     """
     catalog = Catalog(on=run.on)
-    seen = 0
-    for lock in ("FOR NO KEY UPDATE OF p SKIP LOCKED", "FOR NO KEY UPDATE OF p"):
-        after = 0
-        while True:
-            with transaction.atomic():
-                keep_to_indexes()
-                accounts = due_accounts(
-                    run.seller_id, run.on, after=after, limit=page_size, account_id=account_id, lock=lock
-                )
-                if not accounts:
-                    break
-                seen += len(accounts)
-                after = accounts[-1].account_id
-                fresh, sequences = _not_open_elsewhere(run, accounts)
-                moved_on = write_proposals(run, proposals(fresh, catalog), sequences) if fresh else 0
-            seen -= moved_on
-            yield len(fresh)
-        if account_id is None and seen >= count_due(run.seller_id, run.on):
-            return
+    with without_garbage_collection():
+        for lock in ("FOR NO KEY UPDATE OF p SKIP LOCKED", "FOR NO KEY UPDATE OF p"):
+            pages = _Pages(run, catalog, account_id, lock, page_size, progress)
+            share_out(pages.work, workers=workers)
+            if account_id is None and pages.seen >= count_due(run.seller_id, run.on):
+                return
+
+
+class _Pages:
+    """The pages of due accounts, taken in turn; `seen` counts the accounts that are still due after them."""
+
+    def __init__(
+        self, run: Run, catalog: Catalog, account_id: int | None, lock: str, size: int, progress: Callable[[int], None]
+    ) -> None:
+        self.run, self.catalog, self.account_id, self.lock = run, catalog, account_id, lock
+        self.size, self.progress = size, progress
+        self.cursor = Cursor()
+        self.seen = 0
+
+    def work(self) -> None:
+        """Propose page after page until none is left."""
+        while (count := self._propose_page()) is not None:
+            self.progress(count)
+
+    @transaction.atomic
+    def _propose_page(self) -> int | None:
+        keep_to_indexes()
+        with self.cursor.turn:
+            accounts = due_accounts(
+                self.run.seller_id, self.run.on, after=self.cursor.after, limit=self.size, account_id=self.account_id,
+                lock=self.lock,
+            )
+            if not accounts:
+                return None
+            self.cursor.after = accounts[-1].account_id
+        fresh, sequences = _not_open_elsewhere(self.run, accounts)
+        moved_on = write_proposals(self.run, proposals(fresh, self.catalog), sequences) if fresh else 0
+        with self.cursor.turn:
+            self.seen += len(accounts) - moved_on
+        return len(fresh)
 
 
 def count_due(seller_id: int, on: date) -> int:
@@ -174,8 +205,8 @@ def _not_open_elsewhere(run: Run, accounts: list[DueAccount]) -> tuple[list[DueA
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id, account_id, run_id, outcome, sequence, superseded_by_id FROM invoicing_runitem"
-            " WHERE account_id = ANY(%s) AND (run_id = %s OR (outcome IN ('PROPOSED', 'PARKED') AND superseded_by_id IS NULL))",
-            [ids, run.pk],
+            " WHERE account_id = ANY(%s::bigint[]) AND (run_id = %s OR (outcome IN ('PROPOSED', 'PARKED') AND superseded_by_id IS NULL))",
+            [array_of(ids), run.pk],
         )
         rows = cursor.fetchall()
     waiting: set[int] = set()
@@ -241,7 +272,7 @@ INVOICE_COLUMNS = (
     "tax_total", "total", "period_start", "period_end", "buyer", "reason",
 )
 LINE_COLUMNS = (
-    "id", "invoice_id", "account_id", "position", "client_id", "subscription_id", "one_off_id", "kind", "plan_id",
+    "invoice_id", "account_id", "position", "client_id", "subscription_id", "one_off_id", "kind", "plan_id",
     "description", "period_start", "period_end", "quantity_from", "quantity", "unit_price", "amount", "tax_amount", "clause", "why",
 )
 TAX_COLUMNS = ("account_id", "line_id", "rate_id", "name", "rate_percent", "base", "amount")
@@ -254,7 +285,10 @@ ITEM_COLUMNS = (
 def _save(run: Run, found: list[Proposal], sequences: dict[int, int]) -> int:
     drafted = [proposal for proposal in found if proposal.draft]
     invoice_ids = dict(zip((p.account.account_id for p in drafted), take_ids(Invoice, len(drafted)), strict=True))
-    line_ids = iter(take_ids(InvoiceLine, sum(len(p.draft.lines) for p in drafted if p.draft)))
+    # Only taxes refer to their line; without any, the lines take their keys as they go in.
+    taxed = any(line.taxes for p in drafted if p.draft for line in p.draft.lines)
+    count = sum(len(p.draft.lines) for p in drafted if p.draft)
+    line_ids: Iterator[int | None] = iter(take_ids(InvoiceLine, count) if taxed else repeat(None, count))
     lines: list[Sequence[Any]] = []
     taxes: list[Sequence[Any]] = []
     invoices = []
@@ -263,7 +297,10 @@ def _save(run: Run, found: list[Proposal], sequences: dict[int, int]) -> int:
         invoices.append(_invoice_row(run, proposal, invoice_id))
         _add_line_rows(proposal, invoice_id, line_ids, lines, taxes)
     copy_rows(Invoice, INVOICE_COLUMNS, invoices)
-    copy_rows(InvoiceLine, LINE_COLUMNS, lines)
+    if taxed:
+        copy_rows(InvoiceLine, ("id", *LINE_COLUMNS), lines)
+    else:
+        copy_rows(InvoiceLine, LINE_COLUMNS, (line[1:] for line in lines))
     if taxes:
         copy_rows(LineTax, TAX_COLUMNS, taxes)
     copy_rows(RunItem, ITEM_COLUMNS, [_item_row(run, p, invoice_ids, sequences) for p in found])
@@ -299,7 +336,7 @@ def buyer_of(account: DueAccount) -> dict[str, Any]:
 
 
 def _add_line_rows(
-    proposal: Proposal, invoice_id: int, line_ids: Iterator[int], lines: list[Sequence[Any]], taxes: list[Sequence[Any]]
+    proposal: Proposal, invoice_id: int, line_ids: Iterator[int | None], lines: list[Sequence[Any]], taxes: list[Sequence[Any]]
 ) -> None:
     account_id = proposal.account.account_id
     assert proposal.draft is not None
@@ -309,10 +346,16 @@ def _add_line_rows(
         lines.append((
             line_id, invoice_id, account_id, position, charge.client_id, charge.subscription_id, charge.one_off_id,
             charge.kind, charge.plan.id, charge.description[:400], start, end, charge.quantity_from, charge.quantity,
-            charge.unit_price, charge.amount, tax_amount, charge.clause, json.dumps(charge.why),
+            charge.unit_price, charge.amount, tax_amount, charge.clause, _reasons(tuple(charge.why.items())),
         ))
         for tax in line_taxes:
             taxes.append((account_id, line_id, tax.rate_id, tax.name, tax.rate_percent, tax.base, tax.amount))
+
+
+@lru_cache(maxsize=10_000)
+def _reasons(why: tuple[tuple[str, Any], ...]) -> str:
+    """The reasons of a line as JSON; most lines of a run share theirs with thousands of others."""
+    return json.dumps(dict(why))
 
 
 def _item_row(run: Run, proposal: Proposal, invoice_ids: dict[int, int], sequences: dict[int, int]) -> Sequence[Any]:
@@ -335,8 +378,8 @@ def move_on(found: list[Proposal]) -> None:
             " FROM unnest(%s::bigint[], %s::date[], %s::date[]) AS v(account_id, next_on, until_on)"
             " WHERE p.account_id = v.account_id",
             [
-                [p.account.account_id for p in found],
-                [p.next_billing_on for p in found],
-                [p.billed_until_on for p in found],
+                array_of(p.account.account_id for p in found),
+                array_of(p.next_billing_on for p in found),
+                array_of(p.billed_until_on for p in found),
             ],
         )

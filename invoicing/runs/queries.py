@@ -99,6 +99,11 @@ def merged(of_sellers: Iterable[Figures]) -> Figures:
     return whole
 
 
+def since_of(run: Run) -> date:
+    """The first day on which an invoice counts as the last period's."""
+    return run.on - _LAST_PERIOD
+
+
 _COMPARED = """
     SELECT t.id, i.currency, count(*), count(*) FILTER (WHERE i.outcome = 'PROPOSED'),
         coalesce(sum(i.total) FILTER (WHERE i.outcome = 'PROPOSED'), 0),
@@ -134,7 +139,7 @@ _OUTLIERS = """
 
 def holds(run: Run, *, account_id: int | None = None) -> list[str]:
     """Every reason for which the run's proposals, or one account's, wait for a person, from the billing terms' bounds."""
-    parameters = {"run": run.pk, "on": run.on, "since": run.on - _LAST_PERIOD, "account": account_id}
+    parameters = {"run": run.pk, "on": run.on, "since": since_of(run), "account": account_id}
     outliers: dict[int, list[Outlier]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(_COMPARED, parameters)
@@ -169,6 +174,7 @@ class Difference:
     last_total: Decimal
     total: Decimal
     reason: str
+    invoice_id: int | None = None
 
     @property
     def change(self) -> Decimal:
@@ -198,17 +204,26 @@ _DIFFERENCES = """
                 THEN 'caught up'
             WHEN total > last_total THEN 'more services or a higher price'
             ELSE 'fewer services or a lower price'
-        END AS reason
+        END AS reason, invoice_id
     FROM compared WHERE outcome = 'PARKED' OR total <> last_total
 """
 
 
-def differences(run: Run, *, limit: int = 50, offset: int = 0) -> list[Difference]:
-    """The accounts that changed most against their last period, the largest change first."""
+def differences(run: Run, *, limit: int = 50, offset: int = 0, reason: str = "", search: str = "") -> list[Difference]:
+    """
+    The accounts that changed most against their last period, the largest change first.
+
+    `reason` keeps those of one reason, `search` those whose number or name begins so.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT * FROM ({_DIFFERENCES}) d ORDER BY abs(total - last_total) DESC, number LIMIT %(limit)s OFFSET %(offset)s",
-            {"run": run.pk, "on": run.on, "since": run.on - _LAST_PERIOD, "limit": limit, "offset": offset},
+            f"SELECT * FROM ({_DIFFERENCES}) d WHERE (%(reason)s = '' OR reason = %(reason)s)"
+            " AND (%(search)s = '' OR starts_with(upper(number), upper(%(search)s)) OR starts_with(upper(name), upper(%(search)s)))"
+            " ORDER BY abs(total - last_total) DESC, number LIMIT %(limit)s OFFSET %(offset)s",
+            {
+                "run": run.pk, "on": run.on, "since": since_of(run), "limit": limit, "offset": offset, "reason": reason,
+                "search": search,
+            },
         )
         return [Difference(*row) for row in cursor.fetchall()]
 
@@ -218,7 +233,7 @@ def differences_by_reason(run: Run) -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT reason, currency, count(*), sum(total - last_total) FROM ({_DIFFERENCES}) d GROUP BY 1, 2 ORDER BY abs(sum(total - last_total)) DESC",
-            {"run": run.pk, "on": run.on, "since": run.on - _LAST_PERIOD},
+            {"run": run.pk, "on": run.on, "since": since_of(run)},
         )
         return [
             {"reason": reason, "currency": currency, "accounts": accounts, "change": change}
