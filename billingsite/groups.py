@@ -1,0 +1,44 @@
+"""The three groups of a billing team, made once; what managers change in them afterwards stays."""
+
+from collections.abc import Iterable
+
+from django.apps import AppConfig, apps
+from django.db.models import Model, Q
+
+AGENT = "Billing agent"
+MANAGER = "Billing manager"
+AUDITOR = "Auditor"
+
+OURS = ("accounts", "invoicing")
+# Requests are recorded by whoever may change accounts and contacts; their admin pages have no bare forms.
+AGENT_MAY = (
+    "accounts.change_account", "accounts.add_contact", "accounts.change_contact", "accounts.delete_contact",
+    "invoicing.resend_invoice", "invoicing.retry_parked",
+)  # fmt: skip
+EDITED = ("billingterms", "product", "plan", "price", "vendor", "taxrate", "seller", "numberseries")
+MANAGER_MAY = (
+    *AGENT_MAY,
+    "invoicing.start_run", "invoicing.approve_run", "invoicing.issue_credit_note", "invoicing.import_book",
+    *(f"invoicing.{verb}_{model}" for verb in ("add", "change") for model in EDITED),
+    *(f"invoicing.delete_{model}" for model in ("product", "plan", "price", "vendor", "taxrate")),
+)  # fmt: skip
+MAY = {AGENT: AGENT_MAY, MANAGER: MANAGER_MAY, AUDITOR: ()}
+
+
+def make_groups(sender: AppConfig, using: str, **kwargs: object) -> None:
+    """After each migration: a group that is not there yet is made with its permissions; one that is, is left alone."""
+    # Asked for by name: the app's configuration imports this module before any model is loaded.
+    group_model = apps.get_model("auth", "Group")
+    for name, named in MAY.items():
+        group, is_new = group_model.objects.using(using).get_or_create(name=name)
+        if is_new:
+            group.permissions.set(_permissions(named, using))
+
+
+def _permissions(named: Iterable[str], using: str) -> Iterable[Model]:
+    """Everything of ours to look at, and what is named."""
+    wanted = Q(content_type__app_label__in=OURS, codename__startswith="view_")
+    for full_name in named:
+        app, codename = full_name.split(".")
+        wanted |= Q(content_type__app_label=app, codename=codename)
+    return apps.get_model("auth", "Permission").objects.using(using).filter(wanted)
