@@ -7,6 +7,8 @@ from invoicing.book.errors import BookError
 from invoicing.book.reading import RawSheet
 from invoicing.book.sheets import UNSAID, Column, Sheet
 
+FORMULA_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})
+
 
 class Row:
     """One row's values by column, where nothing is said UNSAID. Not sound: something about it is wrong already."""
@@ -33,7 +35,7 @@ def parse(raw: RawSheet, sheet: Sheet, errors: list[BookError]) -> list[Row]:
         for place, column in present:
             cell = cells[place] if place < width else ""
             try:
-                row.values[column.name] = column.read(cell) if cell else _blank(column)
+                row.values[column.name] = _value(column, cell)
             except WrongCell as wrong:
                 row.sound = False
                 errors.append(BookError(raw.file, number, column.name, wrong.wrong, wrong.right))
@@ -41,7 +43,11 @@ def parse(raw: RawSheet, sheet: Sheet, errors: list[BookError]) -> list[Row]:
     return rows
 
 
-def _blank(column: Column) -> Any:
+def _value(column: Column, cell: str) -> Any:
+    if cell in FORMULA_ERRORS:
+        raise WrongCell(f"A formula failed here: {cell}.", "the value that it should have given.")
+    if cell:
+        return column.read(cell)
     if column.needed:
         raise WrongCell("The cell is blank.", "a value; this column needs one.")
     return column.blank

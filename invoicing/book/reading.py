@@ -157,9 +157,10 @@ def _add_sheet(book: Book, name: str, file: str, rows: Iterable[Sequence[str]]) 
         stripped = [cell.strip() for cell in cells]
         if not any(stripped):
             continue
-        if any(stripped[len(header) :]):
-            wrong = f"The row has {len(stripped)} cells, the header {len(header)}."
-            book.errors.append(BookError(file, number, "", wrong, "a cell with a comma in it stands in quotes."))
+        if any(cell for place, cell in enumerate(stripped) if place >= len(header) or not header[place]):
+            wrong = "A cell stands in a column without a name."
+            right = "each column named in row 1; a cell with a comma in it in quotes."
+            book.errors.append(BookError(file, number, "", wrong, right))
         kept.append((number, stripped))
     book.sheets[name] = RawSheet(file, columns, [] if missing else kept)
 

@@ -76,7 +76,7 @@ def _insert(model: type[Model], inserts: list[tuple[NewId | None, dict[str, Any]
 
     def rows() -> Any:
         for key, values in inserts:
-            row = [now if value is NOW else _known(value) for value in values.values()]
+            row = [now if values[name] is NOW else _known(values[name]) for name in names]
             yield [_known(key), *row] if numbered else row
 
     copy_rows(model, ["id", *names] if numbered else names, rows())

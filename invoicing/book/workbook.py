@@ -7,12 +7,14 @@ processor time, and imports nothing of the project. Written are `{"sheets": {nam
 """
 
 import json
+import re
 import resource
 import sys
 import zipfile
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from xml.etree import ElementTree
 
 import python_calamine
 
@@ -21,6 +23,8 @@ SECONDS = 120
 MOST_ENTRIES = 2_000
 MOST_UNPACKED = 512 * 1024**2
 MOST_CELLS = 10_000_000
+_ERROR_CELL = re.compile(rb'<c r="([A-Z]{1,3})([0-9]{1,7})"[^>]* t="e"[^>]*>.*?<v>([^<]*)</v>', re.DOTALL)
+_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 
 class Refused(Exception):
@@ -35,7 +39,7 @@ def main(path: str) -> None:
         answer: dict[str, Any] = {"sheets": read(path)}
     except Refused as refused:
         answer = {"refused": str(refused)}
-    except (python_calamine.CalamineError, zipfile.BadZipFile) as error:
+    except (python_calamine.CalamineError, zipfile.BadZipFile, ElementTree.ParseError) as error:
         answer = {"refused": f"It cannot be read as an XLSX workbook ({str(error)[:200]})."}
     except MemoryError:
         answer = {"refused": "It is too large to be read."}
@@ -64,7 +68,36 @@ def read(path: str) -> dict[str, list[list[str]]]:
             if count > MOST_CELLS:
                 raise Refused(f"It has more than {MOST_CELLS:,} cells. Use CSV files instead.")
             found[name] = [[as_text(cell) for cell in row] for row in rows]
+    show_errors(path, found)
     return found
+
+
+def show_errors(path: str, sheets: dict[str, list[list[str]]]) -> None:
+    """Put `#N/A` and its like back where a formula failed: calamine reads such cells as blank."""
+    with zipfile.ZipFile(path) as archive:
+        for name, member in sheet_members(archive).items():
+            content = archive.read(member)
+            if b't="e"' not in content or name not in sheets:
+                continue
+            for letters, row, value in _ERROR_CELL.findall(content):
+                column = 0
+                for letter in letters:
+                    column = column * 26 + letter - ord("A") + 1
+                cells = sheets[name][int(row) - 1] if int(row) <= len(sheets[name]) else []
+                if column <= len(cells):
+                    cells[column - 1] = value.decode()
+
+
+def sheet_members(archive: zipfile.ZipFile) -> dict[str, str]:
+    """In which file of the archive each sheet is."""
+    names = set(archive.namelist())
+    if not {"xl/workbook.xml", "xl/_rels/workbook.xml.rels"} <= names:
+        return {}
+    relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
+    targets = {one.get("Id"): f"xl/{one.get('Target', '')}".replace("xl//xl/", "xl/") for one in relations}
+    sheets = ElementTree.fromstring(archive.read("xl/workbook.xml")).iterfind(".//{*}sheet")
+    found = {sheet.get("name", ""): targets.get(sheet.get(_RELATION), "") for sheet in sheets}
+    return {name: member for name, member in found.items() if member in names}
 
 
 def as_text(cell: Any) -> str:

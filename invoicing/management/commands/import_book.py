@@ -80,5 +80,5 @@ def as_printed(plan: ImportPlan, *, dry_run: bool) -> dict[str, Any]:
     return {
         "dry_run": dry_run,
         "sheets": plan.counts,
-        "errors": [error.as_json() for error in plan.errors[:MOST_LINES]],
+        "errors": [error.as_json() for error in plan.errors],
     }
