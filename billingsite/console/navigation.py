@@ -33,8 +33,10 @@ NAVIGATION = (
     Group("Work", (
         Link("Dashboard", "space_dashboard", "index"),
         Link("Runs", "event_repeat", "invoicing_run_changelist", "invoicing.view_run"),
-        Link("Parked accounts", "report", "invoicing_runitem_changelist", "invoicing.view_runitem", "outcome__exact=PARKED"),
-        Link("Failed deliveries", "unsubscribe", "invoicing_delivery_changelist", "invoicing.view_delivery", "failed=1"),
+        Link("Parked accounts", "report", "invoicing_runitem_changelist", "invoicing.view_runitem"),
+        Link(
+            "Failed deliveries", "unsubscribe", "invoicing_delivery_changelist", "invoicing.view_delivery", "failed=1"
+        ),
     )),
     Group("Book", (
         Link("Accounts", "apartment", "accounts_account_changelist", "accounts.view_account"),
@@ -69,7 +71,9 @@ NAVIGATION = (
         Link("Users", "group", "auth_user_changelist", "auth.view_user"),
         Link("Groups", "admin_panel_settings", "auth_group_changelist", "auth.view_group"),
         Link("Second factors", "key", "mfa_authenticator_changelist", "mfa.view_authenticator"),
-        Link("Schedule", "schedule", "django_celery_beat_periodictask_changelist", "django_celery_beat.view_periodictask"),
+        Link(
+            "Schedule", "schedule", "django_celery_beat_periodictask_changelist", "django_celery_beat.view_periodictask"
+        ),
     ), open=False),
 )  # fmt: skip
 

@@ -1,0 +1,54 @@
+"""An account's page: facts in tabs, and the requests that may be recorded."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from accounts.models import Account
+from billingsite.console import account_facts
+from billingsite.console.request_kinds import KINDS
+from billingsite.console.timeline import timeline
+
+TABS = {
+    "overview": account_facts.overview,
+    "contacts": account_facts.contacts,
+    "services": account_facts.services,
+    "invoices": account_facts.invoices,
+    "ledger": account_facts.ledger,
+    "decisions": account_facts.decisions,
+}
+TIMELINE = "timeline"
+
+
+def account_page(request: HttpRequest, account: Account, context: dict[str, Any]) -> HttpResponse:
+    """One tab of it; every other costs nothing."""
+    tab = request.GET.get("tab", "overview")
+    tab = tab if tab in TABS or tab == TIMELINE else "overview"
+    today = timezone.localdate()
+    facts = _timeline_of(request, account) if tab == TIMELINE else TABS[tab](account, today)
+    return TemplateResponse(
+        request,
+        f"console/account/{tab}.html",
+        {
+            **context,
+            **facts,
+            "title": f"{account.number} {account.name}",
+            "account": account,
+            "has_primary": account.contact_roles.filter(role="PRIMARY").exists(),
+            "tabs": [(name, name.capitalize(), name == tab) for name in (*TABS, TIMELINE)],
+            "requests": [
+                kind for kind in KINDS.values() if not kind.of_contact and request.user.has_perm(kind.permission)
+            ],
+            "may_change_contacts": request.user.has_perm("accounts.change_contact"),
+            "today": today,
+        },
+    )
+
+
+def _timeline_of(request: HttpRequest, account: Account) -> dict[str, Any]:
+    asked = request.GET.get("page", "1")
+    page = int(asked) if asked.isdecimal() and len(asked) < 4 else 1
+    happenings, more = timeline(account, page=page)
+    return {"happenings": happenings, "more_page": page + 1 if more else None, "newer_page": page - 1}
