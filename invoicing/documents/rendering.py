@@ -4,6 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing import get_context
@@ -56,6 +57,11 @@ class _Batch:
     paths: dict[int, str] = field(default_factory=dict)
     failed: list[Drawn] = field(default_factory=list)
 
+    @property
+    def is_one_alone(self) -> bool:
+        """Whether it is a document that was claimed before without an outcome."""
+        return self.documents[0].attempts >= CLAIMS_BEFORE_DRAWN_ALONE
+
 
 def render_pending(*, limit: int, now: datetime, processes: int = 1) -> Rendering:
     """
@@ -65,12 +71,13 @@ def render_pending(*, limit: int, now: datetime, processes: int = 1) -> Renderin
     the bytes are the same.
 
     :raises OSError: if files cannot be written; the documents wait
+    :raises BrokenProcessPool: if a process died; the documents it was at are drawn one by one after their lease
     """
     drawn = parked = 0
     waiting: deque[tuple[_Batch, Future[list[Drawn]]]] = deque()
     with _drawers(processes) as drawers:
         for batch in _claimed_batches(limit, now):
-            waiting.append((batch, drawers.submit(draw_into_files, batch.composer.draw, batch.drawings)))
+            waiting.append((batch, _begun(batch, drawers)))
             # A second batch a process is read while the first is drawn.
             while len(waiting) >= (2 * processes if processes > 1 else 1):
                 recorded = _record(*waiting.popleft(), now=now)
@@ -98,6 +105,14 @@ def _drawers(processes: int) -> Executor:
     if processes == 1:
         return _Here()
     return ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+
+
+def _begun(batch: _Batch, drawers: Executor) -> Future[list[Drawn]]:
+    """What has ended its process before gets one of its own, and takes no others along."""
+    if not batch.is_one_alone:
+        return drawers.submit(draw_into_files, batch.composer.draw, batch.drawings)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
+        return alone.submit(draw_into_files, batch.composer.draw, batch.drawings)
 
 
 def _claimed_batches(limit: int, now: datetime) -> Iterator[_Batch]:
@@ -159,6 +174,10 @@ def _record(batch: _Batch, future: Future[list[Drawn]], *, now: datetime) -> Ren
     except OSError:
         _release(batch)
         raise
+    except BrokenProcessPool:
+        if not batch.is_one_alone:
+            raise
+        outcomes = [Drawn(batch.documents[0].pk, "", 0, "The process that drew it died.")]
     drawn = [outcome for outcome in outcomes if not outcome.error]
     with connection.cursor() as cursor:
         ids = [outcome.id for outcome in drawn]

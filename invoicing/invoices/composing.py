@@ -13,11 +13,10 @@ from django.db.models.functions import Concat
 from invoicing.documents.composers import MailText
 from invoicing.invoices.document import DocumentLine, InvoiceDocument, Party, Section, TaxRow
 from invoicing.invoices.drawing import render
-from invoicing.invoices.drawing.figures import MONTHS, day
+from invoicing.invoices.explanations import period_in_words
 from invoicing.invoices.mailing import mail_text
 from invoicing.invoices.models import Invoice, InvoiceLine, Letterhead, LineTax
 from invoicing.money import ZERO, exponent
-from invoicing.periods import DAY
 
 FOLDERS = {"INVOICE": "invoices", "CREDIT_NOTE": "credit-notes"}
 # A clause, and what pricing noted in `why`, in words that fit below a line.
@@ -186,17 +185,3 @@ def _tax_rows(lines: Sequence[_Line], sign: int) -> tuple[TaxRow, ...]:
         TaxRow(name, rate, sign * base, sign * amount)
         for (name, rate), (base, amount) in sorted(sums.items(), key=itemgetter(0))
     )
-
-
-def period_in_words(start: date | None, end: date | None) -> str:
-    """The days from `start` until before `end`: `1 to 31 March 2026`, `15 March to 14 April 2026`, `4 March 2026`."""
-    if start is None or end is None:
-        return ""
-    last = end - DAY
-    if start == last:
-        return day(last)
-    if start.year != last.year:
-        return f"{day(start)} to {day(last)}"
-    if start.month != last.month:
-        return f"{start.day} {MONTHS[start.month - 1]} to {day(last)}"
-    return f"{start.day} to {day(last)}"

@@ -49,14 +49,14 @@ def make_client(partner: Account, name: str) -> Account:
     return make_account(kind="CLIENT", parent=partner, name=name, invoice_emails=[])
 
 
-def line(amount: str, **values) -> dict:
-    """The values of one line of one unit for December."""
+def line(unit_price: str, quantity: int = 1, **values) -> dict:
+    """The values of one line for December."""
     return {
         "kind": "RECURRING",
         "description": "Hosted PBX seat",
-        "quantity": Decimal(1),
-        "unit_price": Decimal(amount),
-        "amount": Decimal(amount),
+        "quantity": Decimal(quantity),
+        "unit_price": Decimal(unit_price),
+        "amount": quantity * Decimal(unit_price),
         "clause": "BILL-2",
         "period_start": date(2026, 12, 1),
         "period_end": date(2027, 1, 1),

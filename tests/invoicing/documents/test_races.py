@@ -4,7 +4,6 @@ import threading
 
 import pytest
 from django.db import connection
-from django.db.models import QuerySet
 
 from invoicing.documents import sending
 from invoicing.documents.models import Delivery, Document
@@ -53,34 +52,22 @@ class TestTwoWorkers:
         assert mail_server.handler.recipients() == [f"{name}@customer.example" for name in NAMES]
         assert not Delivery.objects.exclude(state="SENT").exists()
 
-    def test_without_claim_and_mark_would_send_some_twice(self, mail_server, monkeypatch):
+    def test_without_claim_and_mark_would_send_each_twice(self, mail_server, monkeypatch):
         """The negative control of the test above."""
         due_mails(*NAMES)
-        monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows)
+        both_have_read = threading.Barrier(2)
+
+        def read_without_lease(after, limit, now):
+            read = [] if after else list(Delivery.objects.select_related("document").order_by("pk"))
+            both_have_read.wait(20)
+            return read
+
+        monkeypatch.setattr(sending, "_claim", read_without_lease)
         monkeypatch.setattr(sending, "_mark_as_sending", lambda *_: True)
-        seen = threading.Barrier(2)
-        letters = sending._letters
-
-        def both_have_claimed(batch):
-            seen.wait(20)
-            return letters(batch)
-
-        monkeypatch.setattr(sending, "_letters", both_have_claimed)
-        monkeypatch.setattr(sending, "BATCH", 100)
-        claim = sending._claim
-
-        def unlocked(after, limit, now):
-            if after:
-                return []
-            claimed = claim(after, limit, now)
-            Delivery.objects.update(leased_until=None)
-            return claimed
-
-        monkeypatch.setattr(sending, "_claim", unlocked)
 
         at_once(send, send)
 
-        assert len(mail_server.handler.mails) > 60
+        assert len(mail_server.handler.mails) == 120
 
     def test_draw_each_document_once(self):
         for _ in range(60):

@@ -1,6 +1,7 @@
 """Documents drawn from rows: each once, by whoever comes, one that fails alone, and always the same bytes."""
 
 import io
+from concurrent.futures.process import BrokenProcessPool
 from datetime import timedelta
 from hashlib import sha256
 
@@ -10,10 +11,12 @@ from pypdf import PdfReader
 from invoicing.documents import files
 from invoicing.documents.composers import register
 from invoicing.documents.models import Document
+from invoicing.documents.policy import LEASE
 from invoicing.documents.reading import DocumentChanged, NotDrawnYet, read_document
 from invoicing.documents.rendering import Rendering, render_pending
 from invoicing.invoices.composing import InvoiceComposer
 from invoicing.invoices.drawing import render
+from tests.invoicing.documents import deadly_drawing
 from tests.invoicing.documents.factories import NOW, line, make_account, make_invoice, requested
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +38,10 @@ class CountingComposer(InvoiceComposer):
         if document.number in self.fails_at:
             raise ZeroDivisionError("the page has no height")
         return render(document)
+
+
+class DeadlyComposer(InvoiceComposer):
+    draw = staticmethod(deadly_drawing.draw)
 
 
 def use(composer):
@@ -132,16 +139,30 @@ class TestLeases:
         Document.objects.filter(pk=document.pk).update(leased_until=NOW, attempts=1)
         assert render_pending(limit=10, now=NOW) == Rendering(1, 0)
 
-    def test_a_document_that_ended_its_workers_is_drawn_alone_and_then_parked(self):
+    def test_a_document_that_never_comes_to_an_end_is_parked(self):
         documents = [requested(make_invoice()) for _ in range(3)]
         Document.objects.filter(pk=documents[1].pk).update(attempts=5)
-        composer = use(CountingComposer())
 
         assert render_pending(limit=10, now=NOW) == Rendering(drawn=2, parked=1)
 
-        assert len(composer.drawn) == 2
         documents[1].refresh_from_db()
         assert documents[1].error == "It was begun 5 times and never finished."
+
+    @pytest.mark.parametrize("processes", [1, 2])
+    def test_a_document_that_kills_its_process_takes_no_others_along(self, processes):
+        use(DeadlyComposer())
+        documents = [requested(make_invoice(reason=reason)) for reason in ("", deadly_drawing.DEADLY, "")]
+        if processes == 2:
+            for sweep in range(2):
+                with pytest.raises(BrokenProcessPool):
+                    render_pending(limit=10, now=NOW + sweep * LEASE, processes=2)
+        else:  # what is left after two workers died
+            Document.objects.update(attempts=2, leased_until=NOW)
+
+        assert render_pending(limit=10, now=NOW + 2 * LEASE, processes=processes) == Rendering(drawn=2, parked=1)
+
+        documents[1].refresh_from_db()
+        assert (documents[1].state, documents[1].error) == ("PARKED", "The process that drew it died.")
 
     def test_are_given_back_where_the_disk_fails(self, monkeypatch):
         document = requested(make_invoice())
