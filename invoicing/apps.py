@@ -1,5 +1,14 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
 class InvoicingConfig(AppConfig):
     name = "invoicing"
+
+    def ready(self) -> None:
+        # The rooms below know no invoices: who composes a document is said here, once the models are loaded.
+        composers = import_module("invoicing.documents.composers")
+        composer = import_module("invoicing.invoices.composing").InvoiceComposer()
+        for kind in ("INVOICE", "CREDIT_NOTE"):
+            composers.register(kind, composer)
