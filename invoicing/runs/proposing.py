@@ -15,6 +15,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from invoicing.bulk import array_of, copy_rows, keep_to_indexes, take_ids
 from invoicing.invoices.drafts import Draft, draft_of
 from invoicing.invoices.holdings import Billable
+from invoicing.invoices.letterheads import current_letterhead, printed_address
 from invoicing.invoices.models import Invoice, InvoiceLine, LineTax
 from invoicing.invoices.pricing import Unbillable, charges_due, look_from, next_look_on
 from invoicing.money import ZERO, format_money
@@ -269,7 +270,7 @@ def _save_or_park(run: Run, proposal: Proposal, sequences: dict[int, int]) -> in
 
 INVOICE_COLUMNS = (
     "id", "account_id", "seller_id", "kind", "status", "issued_on", "due_on", "currency", "terms_code", "subtotal",
-    "tax_total", "total", "period_start", "period_end", "buyer", "reason",
+    "tax_total", "total", "period_start", "period_end", "buyer", "reason", "letterhead_id",
 )
 LINE_COLUMNS = (
     "invoice_id", "account_id", "position", "client_id", "subscription_id", "one_off_id", "kind", "plan_id",
@@ -289,12 +290,14 @@ def _save(run: Run, found: list[Proposal], sequences: dict[int, int]) -> int:
     taxed = any(line.taxes for p in drafted if p.draft for line in p.draft.lines)
     count = sum(len(p.draft.lines) for p in drafted if p.draft)
     line_ids: Iterator[int | None] = iter(take_ids(InvoiceLine, count) if taxed else repeat(None, count))
+    # Known already when the draft is made, so that issuing need not have the reference checked a second time.
+    letterhead_id = current_letterhead(run.seller).pk if drafted else 0
     lines: list[Sequence[Any]] = []
     taxes: list[Sequence[Any]] = []
     invoices = []
     for proposal in drafted:
         invoice_id = invoice_ids[proposal.account.account_id]
-        invoices.append(_invoice_row(run, proposal, invoice_id))
+        invoices.append(_invoice_row(run, proposal, invoice_id, letterhead_id))
         _add_line_rows(proposal, invoice_id, line_ids, lines, taxes)
     copy_rows(Invoice, INVOICE_COLUMNS, invoices)
     if taxed:
@@ -309,14 +312,14 @@ def _save(run: Run, found: list[Proposal], sequences: dict[int, int]) -> int:
     return len(dealt_with)
 
 
-def _invoice_row(run: Run, proposal: Proposal, invoice_id: int) -> Sequence[Any]:
+def _invoice_row(run: Run, proposal: Proposal, invoice_id: int, letterhead_id: int) -> Sequence[Any]:
     account, draft = proposal.account, proposal.draft
     assert draft is not None
     reason = "Rebates and credits exceed the charges (SEAT-3)." if draft.kind == "CREDIT_NOTE" else ""
     return (
         invoice_id, account.account_id, run.seller_id, draft.kind, "DRAFT", run.on, draft.due_on, account.currency,
         _terms_code(draft), draft.subtotal, draft.tax_total, draft.total, draft.period_start, draft.period_end,
-        json.dumps(buyer_of(account)), reason,
+        json.dumps(buyer_of(account, home=run.seller.country)), reason, letterhead_id,
     )
 
 
@@ -324,12 +327,13 @@ def _terms_code(draft: Draft) -> str:
     return str(draft.lines[0].charge.why["terms"])
 
 
-def buyer_of(account: DueAccount) -> dict[str, Any]:
-    """The account as it is printed on the invoice, kept with it."""
-    town = f"{account.city}, {account.state} {account.postal_code}".strip(" ,")
+def buyer_of(account: DueAccount, *, home: str) -> dict[str, Any]:
+    """The account as it is printed on the invoice, kept with it; the country where it is not the seller's."""
     return {
         "name": account.name,
-        "lines": [line for line in (account.address_line, town, account.country) if line],
+        "lines": printed_address(
+            account.address_line, account.city, account.state, account.postal_code, account.country, home=home
+        ),
         "account_number": account.number,
         "purchase_order": account.purchase_order,
     }
