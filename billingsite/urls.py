@@ -4,12 +4,14 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from billingsite.health import health
+from invoicing.invoices.reports import vendors_report
 
 # Staff sign in where everybody does: there are the rate limits and the second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/reports/vendors/", admin.site.admin_view(vendors_report), name="vendors_report"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("health/", health, name="health"),

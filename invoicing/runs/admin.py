@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import action, display
 
 from invoicing.pages.money import amount_cell, totals_in_words
-from invoicing.pages.readonly import ReadOnlyAdmin
+from invoicing.pages.readonly import PagedAdmin
 from invoicing.pages.requests import actor_of, attempt
 from invoicing.runs.models import Run, RunItem
 from invoicing.runs.operations import RunRefused
@@ -32,17 +32,15 @@ STATE_BADGES = {
 
 
 @admin.register(Run)
-class RunAdmin(StartPages, RunPages, ReadOnlyAdmin):
+class RunAdmin(StartPages, RunPages, PagedAdmin):
     """The runs, the latest first. What may be done to one stands on its page."""
 
     list_display = ("day", "seller_name", "badge", "accounts", "invoiced", "nothing_due", "parked", "total")
     list_filter = ("state", ("on", RangeDateFilter))
-    list_filter_submit = True
     list_select_related = ("seller",)
     list_per_page = 25
     ordering = ("-on", "-pk")
     actions_list = ("start_a_run",)
-    list_title = "Runs"
     when_empty = (
         "No run yet. The schedule opens one when the first account's billing date has come; "
         "“Start a run” does the same by hand, and shows beforehand what it would come to."
@@ -81,7 +79,9 @@ class RunAdmin(StartPages, RunPages, ReadOnlyAdmin):
 
     @display(description="Invoiced")
     def invoiced(self, run: Any) -> str:
-        return f"{run.found.invoiced} (+ {run.found.proposed} proposed)" if run.found.proposed else str(run.found.invoiced)
+        return (
+            f"{run.found.invoiced} (+ {run.found.proposed} proposed)" if run.found.proposed else str(run.found.invoiced)
+        )
 
     @display(description="Nothing due")
     def nothing_due(self, run: Any) -> int:
@@ -97,19 +97,18 @@ class RunAdmin(StartPages, RunPages, ReadOnlyAdmin):
 
 
 @admin.register(RunItem)
-class ParkedAdmin(ReadOnlyAdmin):
+class ParkedAdmin(PagedAdmin):
     """The accounts that could not be billed, across all runs, until somebody mends what is wrong and tries again."""
 
     list_display = ("account_link", "reason", "run_link", "amount")
     list_display_links = None
     list_filter = (("run__on", RangeDateFilter),)
-    list_filter_submit = True
     list_select_related = ("account", "run", "run__seller")
     search_fields = ("account__number__startswith", "account__name__istartswith")
     search_help_text = "Account number or name"
     ordering = ("-run__on", "account__number")
     actions = ("retry_selected",)
-    list_title = "Parked accounts"
+    called = ("parked account", "parked accounts")
     when_empty = "No account is parked: every account that was due is invoiced, proposed, or has nothing due."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RunItem]:
@@ -132,15 +131,15 @@ class ParkedAdmin(ReadOnlyAdmin):
     @display(description="Account", ordering="account__number")
     def account_link(self, item: RunItem) -> str:
         address = reverse("admin:invoicing_runitem_change", args=[item.pk])
-        return format_html('<a class="cb-link" href="{}">{}</a><br>{}', address, item.account.number, item.account.name)
+        return format_html(
+            '<span><a class="bk-link" href="{}">{}</a><br>{}</span>', address, item.account.number, item.account.name
+        )
 
     @display(description="Run", ordering="run__on")
     def run_link(self, item: RunItem) -> str:
         address = reverse("admin:invoicing_run_change", args=[item.run_id])
-        return format_html('<a class="cb-link cb-number" href="{}">{}</a>', address, f"{item.run.on:%Y-%m-%d}")
+        return format_html('<a class="bk-link bk-number" href="{}">{}</a>', address, f"{item.run.on:%Y-%m-%d}")
 
     @display(description="Draft")
     def amount(self, item: RunItem) -> str:
         return amount_cell(item.total, item.currency) if item.invoice_id else "–"
-
-

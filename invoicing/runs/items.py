@@ -7,7 +7,8 @@ from invoicing.money import minor_unit
 from invoicing.runs.models import Run, RunItem
 
 ITEM_HEADER = (
-    "account", "name", "terms", "outcome", "reason", "invoice", "currency", "total", "next billing date", "taken over by run of"
+    "account", "name", "terms", "outcome", "reason", "invoice", "currency", "total", "next billing date",
+    "taken over by run of",
 )  # fmt: skip
 _COLUMNS = (
     "account__number", "account__name", "account__billing_profile__terms__code", "outcome", "reason", "invoice__number",

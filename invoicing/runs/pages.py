@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.models import Account
 from invoicing.pages.requests import actor_of, attempt
 from invoicing.pages.sheets import csv_download
 from invoicing.runs.items import ITEM_HEADER, item_rows
@@ -29,13 +29,12 @@ from invoicing.runs.reviewing import (
     totals_by_terms,
 )
 from invoicing.runs.starting import NOT_HANDED_OVER
-from invoicing.runs.tasks import continue_run
 from invoicing.runs.workers import hand_over, worker_answers
 
 if TYPE_CHECKING:
-    from invoicing.pages.readonly import ReadOnlyAdmin
+    from invoicing.pages.readonly import PagedAdmin
 
-    Base = ReadOnlyAdmin
+    Base = PagedAdmin
 else:
     Base = object
 
@@ -69,6 +68,7 @@ class RunPages(Base):
             "admin/invoicing/run/page.html",
             title=f"Run of {run.on:%-d %B %Y}",
             run=run,
+            object=run,
             progress=progress(run),
             left_out=is_due_unproposed(run.seller_id, run.on) if run.state in _SETTLED else False,
             by_terms=totals_by_terms(run),
@@ -110,7 +110,7 @@ class RunPages(Base):
         }
         return TemplateResponse(request, "admin/invoicing/run/differences.html", shown)
 
-    def items_view(self, request: HttpRequest, run_id: int) -> HttpResponse:
+    def items_view(self, request: HttpRequest, run_id: int) -> HttpResponseBase:
         run = self.shown(request, run_id)
         return csv_download(f"run-{run.on}-{run.pk}.csv", ITEM_HEADER, item_rows(run))
 
@@ -121,13 +121,13 @@ class RunPages(Base):
             approve(run, actor=actor_of(request), now=timezone.now())
             return "Approved: the invoices are being issued. An issued invoice does not change any more (BILL-6)."
 
-        if attempt(request, release, RunRefused) and not hand_over(lambda: continue_run.delay(run.pk, request.user.pk)):
+        if attempt(request, release, RunRefused) and not hand_over("continue_run", run.pk, request.user.pk):
             messages.warning(request, NOT_HANDED_OVER)
         return _to_page(run)
 
     @staticmethod
     def _discard_context(run: Run) -> dict[str, Any]:
-        return {"run": run, "progress": progress(run)}
+        return {"run": run, "object": run, "progress": progress(run)}
 
     def discard_view(self, request: HttpRequest, run_id: int) -> HttpResponse:
         """GET: the page that asks for a reason. POST with one: the drafts are dropped."""
@@ -178,7 +178,8 @@ class RunPages(Base):
 
     def propose_again_view(self, request: HttpRequest, run_id: int, account_id: int) -> HttpResponse:
         run = self.shown(request, run_id)
-        account = get_object_or_404(Account, pk=account_id, run_items__run=run)
+        proposed = RunItem.objects.filter(run=run, outcome=RunItem.Outcome.PROPOSED, superseded_by=None)
+        account = get_object_or_404(proposed.select_related("account"), account_id=account_id).account
 
         def propose() -> str:
             propose_again(run, account=account, actor=actor_of(request), now=timezone.now())
@@ -197,5 +198,3 @@ def _to_page(run: Run) -> HttpResponseRedirect:
 
 def _page_number(text: str) -> int:
     return min(int(text), 100_000) if text.isascii() and text.isdigit() and int(text[:9]) > 0 else 1
-
-

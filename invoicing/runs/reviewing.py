@@ -101,7 +101,8 @@ class ByTerms(NamedTuple):
 
 
 _BY_TERMS = """
-    SELECT t.name, i.currency, count(*) FILTER (WHERE i.outcome = 'INVOICED'), count(*) FILTER (WHERE i.outcome = 'PROPOSED'),
+    SELECT t.name, i.currency,
+        count(*) FILTER (WHERE i.outcome = 'INVOICED'), count(*) FILTER (WHERE i.outcome = 'PROPOSED'),
         count(*) FILTER (WHERE i.outcome = 'NOTHING_DUE'), count(*) FILTER (WHERE i.outcome = 'PARKED'),
         coalesce(sum(i.total) FILTER (WHERE i.outcome IN ('INVOICED', 'PROPOSED')), 0)
     FROM invoicing_runitem i

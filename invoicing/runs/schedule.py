@@ -1,20 +1,13 @@
 """The tick: bill what is due today where the seller is, and go on with what stopped half-way."""
 
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
-
-from django.utils import timezone
+from datetime import datetime
 
 from accounts.actors import Actor
 from invoicing.runs.models import Run
 from invoicing.runs.operations import advance, run_billing
 from invoicing.runs.reviewing import RUNNING, is_due_unproposed
 from invoicing.sellers.models import Seller
-
-
-def today_of(seller: Seller, now: datetime) -> date:
-    """The day it is at `now` in the seller's time zone: it alone decides when the 1st begins."""
-    return timezone.localdate(now, ZoneInfo(seller.time_zone))
+from invoicing.sellers.queries import today_of
 
 
 def bill_what_is_due(seller: Seller, *, actor: Actor, now: datetime) -> list[Run]:
@@ -25,7 +18,7 @@ def bill_what_is_due(seller: Seller, *, actor: Actor, now: datetime) -> list[Run
     """
     unfinished = Run.objects.filter(seller=seller, state__in=RUNNING).order_by("on")
     runs = [advance(run, actor=actor, now=now) for run in unfinished]
-    today = today_of(seller, now)
+    today = today_of(seller, now=now)
     if is_due_unproposed(seller.pk, today):
         runs.append(run_billing(seller=seller, on=today, actor=actor, now=now))
     return runs

@@ -13,15 +13,14 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSingleDateWidget
 from invoicing.pages.requests import actor_of, attempt
 from invoicing.runs.models import Run
 from invoicing.runs.operations import RunRefused, dry_run, open_run
-from invoicing.runs.schedule import today_of
-from invoicing.runs.tasks import start_run_task
 from invoicing.runs.workers import hand_over
 from invoicing.sellers.models import Seller
+from invoicing.sellers.queries import today_of
 
 if TYPE_CHECKING:
-    from invoicing.pages.readonly import ReadOnlyAdmin
+    from invoicing.pages.readonly import PagedAdmin
 
-    Base = ReadOnlyAdmin
+    Base = PagedAdmin
 else:
     Base = object
 
@@ -55,7 +54,12 @@ class StartPages(Base):
                 return self._start(request, form)
             found = dry_run(seller=form.cleaned_data["seller"], on=form.cleaned_data["on"])
         return self.page(
-            request, "admin/invoicing/run/start.html", title="Start a run", form=form, figures=found, media=self.media + form.media
+            request,
+            "admin/invoicing/run/start.html",
+            title="Start a run",
+            form=form,
+            figures=found,
+            media=self.media + form.media,
         )
 
     def _start(self, request: HttpRequest, form: StartForm) -> HttpResponse:
@@ -70,11 +74,11 @@ class StartPages(Base):
 
         if not attempt(request, start, RunRefused):
             return HttpResponseRedirect(reverse("admin:invoicing_run_changelist"))
-        if not hand_over(lambda: start_run_task.delay(seller.pk, on.isoformat(), request.user.pk)):
+        if not hand_over("start_run_task", seller.pk, on.isoformat(), request.user.pk):
             messages.warning(request, NOT_HANDED_OVER)
         return HttpResponseRedirect(reverse("admin:invoicing_run_change", args=[opened[0].pk]))
 
 
 def _today_of_the_default_seller() -> dict[str, object]:
     seller = Seller.objects.order_by("-is_default", "pk").first()
-    return {"seller": seller, "on": today_of(seller, timezone.now())} if seller else {}
+    return {"seller": seller, "on": today_of(seller, now=timezone.now())} if seller else {}

@@ -28,8 +28,8 @@ def bill_seller(seller_id: int) -> None:
 
 
 @shared_task
-def start_run_task(seller_id: int, on: str, user_id: int) -> None:
-    """What the console's button asked for, with the rights that this person has now."""
+def start_run_task(seller_id: int, on: str, user_id: int | None) -> None:
+    """What the console's button asked for, with the rights that this person has now; nobody's is the schedule."""
     seller = Seller.objects.get(pk=seller_id)
     run_billing(seller=seller, on=date.fromisoformat(on), actor=_actor(user_id), now=timezone.now())
 

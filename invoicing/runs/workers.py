@@ -1,7 +1,6 @@
 """Whether anybody does the work: the console says so instead of letting a run stand."""
 
 import logging
-from collections.abc import Callable
 
 from celery import current_app
 from django.core.cache import cache
@@ -28,10 +27,14 @@ def worker_answers() -> bool:
         return False
 
 
-def hand_over(enqueue: Callable[[], object]) -> bool:
-    """Ask a worker; False where the message could not be left. The work stays due in the database either way."""
+def hand_over(task: str, *arguments: object) -> bool:
+    """
+    Leave a message for the workers to do one of `tasks.py`; False where it could not be left.
+
+    The work stays due in the database either way.
+    """
     try:
-        enqueue()
+        current_app.signature(f"invoicing.runs.tasks.{task}", args=arguments).apply_async(retry=False)
     except UNREACHABLE:
         logger.warning("the broker took no message", exc_info=True)
         return False
