@@ -12,6 +12,7 @@ from accounts.actors import Actor
 from accounts.audit import record_change
 from accounts.policy import email_addresses
 from accounts.refusals import BadValue
+from invoicing.bulk import array_of
 from invoicing.documents.models import Delivery, Document
 
 MAY_SEND = "invoicing.resend_invoice"
@@ -46,7 +47,7 @@ def request_documents(kind: str, subject_ids: Sequence[int], account_ids: Sequen
     left as it is, its mails too.
     """
     with connection.cursor() as cursor:
-        asked: dict[str, str | list[int]] = {"kind": kind, "subjects": list(subject_ids), "accounts": list(account_ids)}
+        asked = {"kind": kind, "subjects": array_of(subject_ids), "accounts": array_of(account_ids)}
         cursor.execute(_REQUEST, asked)
 
 
