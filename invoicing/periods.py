@@ -94,3 +94,10 @@ def plain_period_of(day: date, anchor: int) -> Period:
 def over_half_a_month(bridge: Period, month: Period) -> bool:
     """BILL-5, reading: whether a bridging period is longer than half of the month it replaces."""
     return (bridge.end - bridge.start) * 2 > month.end - month.start
+
+
+def bridge_is_free(bridge: Period, month: Period, *, rule: str) -> bool:
+    """BILL-5, reading: whether a bridge costs nothing, by the terms' `rule`: OVER_HALF, CHARGED or FREE."""
+    if rule == "OVER_HALF":
+        return not over_half_a_month(bridge, month)
+    return rule == "FREE"
