@@ -15,13 +15,13 @@ from invoicing.book.changes import ImportPlan
 from invoicing.book.contact_sheet import plan_contacts
 from invoicing.book.desk import Desk
 from invoicing.book.errors import BookError
+from invoicing.book.one_off_sheet import plan_one_offs
 from invoicing.book.queries import lock_accounts, stored_accounts, stored_catalog, stored_subscriptions
 from invoicing.book.reading import Book, read_book
 from invoicing.book.saving import Progress, analyze, save
 from invoicing.book.service_sheets import (
     derive_references,
     plan_inactivity,
-    plan_one_offs,
     plan_quantities,
     plan_subscriptions,
 )

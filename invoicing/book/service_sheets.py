@@ -1,16 +1,16 @@
-"""The sheets `subscriptions`, `quantities`, `inactivity` and `one_off_charges`: what accounts have."""
+"""The sheets `subscriptions`, `quantities` and `inactivity`: what accounts hold over time."""
 
 from collections import Counter
 from datetime import date
 from typing import Any
 
-from invoicing.book.cells import quoted, shown
-from invoicing.book.changes import NOW, Id
+from invoicing.book.cells import quoted
+from invoicing.book.changes import Id
 from invoicing.book.desk import Desk, SubscriptionAfter, merged
 from invoicing.book.parsing import Row
-from invoicing.book.queries import Stored, stored_inactivity, stored_one_offs, stored_quantities
+from invoicing.book.queries import Stored, stored_inactivity, stored_quantities
 from invoicing.book.sheets import UNSAID
-from invoicing.subscriptions.models import Inactivity, OneOffCharge, QuantityChange, Subscription
+from invoicing.subscriptions.models import Inactivity, QuantityChange, Subscription
 
 LONGEST_REFERENCE = 80
 HELD = ("label", "quantity", "unit_price", "started_on", "ended_on")
@@ -184,59 +184,3 @@ def _check_period(desk: Desk, row: Row, subscription: SubscriptionAfter, calenda
         until = f" until {subscription.ended_on}" if subscription.ended_on else ""
         right = f"a period with days from {subscription.started_on}{until}."
         desk.wrong("inactivity", row, "period_start_on", wrong, right)
-
-
-def plan_one_offs(desk: Desk) -> None:
-    """Charges alike in account, product, day and description are told apart by their order."""
-    sheet = "one_off_charges"
-    placed = []
-    for row in desk.rows[sheet]:
-        if not row.sound:
-            continue
-        account, plan = desk.account_of(sheet, row), desk.plan_of(sheet, row)
-        if account and plan:
-            placed.append((row, account, plan))
-    ids = sorted({account.id for _, account, _ in placed if isinstance(account.id, int)})
-    stored = stored_one_offs(ids) if ids else {}
-    seen: Counter[Any] = Counter()
-    for row, account, plan in placed:
-        description = "" if row["description"] is UNSAID else row["description"]
-        key = (account.id, row["product"], row["on"], description)
-        alike = stored.get(key, []) if isinstance(account.id, int) else []  # type: ignore[arg-type]
-        was = alike[seen[key]] if seen[key] < len(alike) else None
-        seen[key] += 1
-        if was and was.facts["billed_on"] and _differs(row, was):
-            wrong = f"The charge was already billed on {was.facts['billed_on']}, as {_amount(was.values)}."
-            desk.wrong(sheet, row, "quantity", wrong, f"{_amount(was.values)}; issue a credit note to correct it.")
-            continue
-        values = merged(row, was, sheet)
-        differing = desk.tally(
-            sheet, row, f"{row['account']} {row['product']} on {row['on']}", was and was.values, row.values
-        )
-        if was is None:
-            desk.writes.insert(
-                OneOffCharge,
-                account_id=account.id,
-                plan_id=plan.id,
-                description=description,
-                on=row["on"],
-                quantity=values["quantity"],
-                unit_price=values["unit_price"],
-                requested_by="",
-                authorized_by="book import",
-                authorized_at=NOW,
-                billed_on=None,
-            )
-        elif differing:
-            desk.writes.update(OneOffCharge, was.id, quantity=values["quantity"], unit_price=values["unit_price"])
-        if differing:
-            desk.affects(account, row["on"])
-
-
-def _differs(row: Row, was: Stored) -> bool:
-    return any(row[name] is not UNSAID and row[name] != was.values[name] for name in ("quantity", "unit_price"))
-
-
-def _amount(values: dict[str, Any]) -> str:
-    price = shown(values["unit_price"]) or "the plan's price"
-    return f"{shown(values['quantity'])} at {price}"
