@@ -50,13 +50,13 @@ def _money(today: date, asked: str) -> dict[str, Any]:
 def _billed_part(billed: figures.Billed | None, currency: str) -> dict[str, Any] | None:
     if billed is None:
         return None
-    labels = [f"{month:%b %Y}" for month in billed.months]
+    labels = [[f"{month:%b}", f"{month:%Y}"] for month in billed.months]
     datasets = [
         _dataset(terms, amounts, COLOURS[number % len(COLOURS)])
         for number, (terms, amounts) in enumerate(billed.by_terms.items())
     ]
     rows = [
-        (label, [format_money(amounts[number], currency) for amounts in billed.by_terms.values()], total)
+        (" ".join(label), [format_money(amounts[number], currency) for amounts in billed.by_terms.values()], total)
         for number, (label, total) in enumerate(
             zip(labels, (format_money(total, currency) for total in billed.totals), strict=True)
         )
@@ -75,7 +75,7 @@ def _owed_part(ages: list[tuple[str, Decimal, int]] | None, currency: str) -> di
     shown = [age for number, age in enumerate(ages) if number < len(ages) - 1 or age[2]]
     dataset = _dataset("Open", [amount for _, amount, _ in shown], list(AGE_COLOURS[: len(shown)]))
     return {
-        "chart": json.dumps({"labels": [label for label, _, _ in shown], "datasets": [dataset]}),
+        "chart": json.dumps({"labels": [label.split(" ", 1) for label, _, _ in shown], "datasets": [dataset]}),
         "options": _options(stacked=False, legend=False),
         "rows": [(label, count, format_money(amount, currency)) for label, amount, count in shown],
         "total": format_money(sum((amount for _, amount, _ in shown), ZERO), currency),

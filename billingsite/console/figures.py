@@ -26,7 +26,7 @@ from invoicing.runs.models import Run, RunItem
 from invoicing.subscriptions.models import BillingProfile
 
 MONTHS = 12
-BUCKETS = ("not due yet", "0–30 days", "31–60 days", "61–90 days", "over 90 days", "not on an invoice")
+BUCKETS = ("not due yet", "0–30 days", "31–60 days", "61–90 days", ">90 days", "not on an invoice")
 A_DAY = 24 * 3600
 A_MINUTE = 60
 
@@ -130,4 +130,13 @@ def last_runs() -> list[dict[str, Any]]:
         counts.setdefault(run_id, {})[outcome.lower()] = count
     finished = {key: counts.get(run.pk, {}) for key, run in keys.items() if run.state == Run.State.DONE}
     cache.set_many({key: value for key, value in finished.items() if key not in known}, A_DAY)
-    return [{"run": run, "counts": counts.get(run.pk, {})} for run in runs]
+    return [{"run": run, **_as_shown(counts.get(run.pk, {}))} for run in runs]
+
+
+def _as_shown(counts: dict[str, int]) -> dict[str, int]:
+    """A proposal counts as invoiced while it waits, as in the run's own figures."""
+    return {
+        "invoiced": counts.get("invoiced", 0) + counts.get("proposed", 0),
+        "nothing_due": counts.get("nothing_due", 0),
+        "parked": counts.get("parked", 0),
+    }

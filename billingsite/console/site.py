@@ -8,11 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from unfold.sites import UnfoldAdminSite
 
 from billingsite.console import navigation
 from billingsite.console.dashboard import dashboard
+from billingsite.console.import_page import import_page
 from billingsite.console.search import pages, search
 
 MOST_OFFERED = 100
@@ -25,6 +26,12 @@ class ConsoleSite(UnfoldAdminSite):
     index_title = "Dashboard"
     index_template = "console/dashboard.html"
     enable_nav_sidebar = True
+
+    def extra_urls(self) -> list[URLPattern]:
+        return [path("import-book/", self.admin_view(self.import_book), name="import_book")]
+
+    def import_book(self, request: HttpRequest) -> HttpResponse:
+        return import_page(request, self.each_context(request))
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
         return navigation.sidebar(request)

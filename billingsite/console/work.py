@@ -125,7 +125,8 @@ def _to_authorize(count: int) -> Card:
 
 
 def _unclaimed(minutes: int) -> Card:
-    waited = f"{minutes} min" if minutes < 120 else f"{minutes // 60:,} h"
+    hours, days = minutes // 60, minutes // (24 * 60)
+    waited = f"{days:,} days" if days > 1 else f"{hours} hours" if hours > 1 else f"{minutes} minutes"
     hint = "Documents or mails that no worker has taken. Is a worker running?"
     return Card(waited, "Work nobody takes", hint, _list("delivery", "state__exact=PENDING"), is_bad=True)
 

@@ -1,5 +1,6 @@
 """Products, plans with their dated prices, vendors and billing terms."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -14,6 +15,7 @@ from unfold.decorators import display
 from accounts.browsing import ConsoleAdmin, ReadOnlyAdmin, ReadOnlyInline
 from invoicing.catalog.models import BillingTerms, Plan, Price, Product, Vendor
 from invoicing.catalog.queries import billed_until
+from invoicing.money import format_quantity
 
 
 class PriceForm(forms.ModelForm):
@@ -26,6 +28,9 @@ class PriceForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         until = getattr(self.instance, "billed_until", None)
+        for name, value in self.initial.items():
+            if isinstance(value, Decimal):
+                self.initial[name] = format_quantity(value).replace(",", "")
         self.is_billed = bool(self.instance.pk and until and self.instance.valid_from_on <= until)
         if self.is_billed:
             for field in self.fields.values():
@@ -58,6 +63,7 @@ class PriceInline(TabularInline):
     form = PriceForm
     formset = PriceFormSet
     extra = 0
+    hide_title = True
     verbose_name_plural = (
         "prices: one row a version, valid from its day until the next one's. "
         "A version that was billed is fixed; add a new one to change a price"
@@ -147,6 +153,9 @@ class BillingTermsAdmin(ConsoleAdmin):
         }),
         ("Identity check", {"fields": ("number_and_date_identify",)}),
     )  # fmt: skip
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: BillingTerms | None = None) -> tuple[str, ...]:
         return ("code",) if obj else ()
