@@ -319,17 +319,29 @@ def _invoice_row(run: Run, proposal: Proposal, invoice_id: int, letterhead_id: i
     return (
         invoice_id, account.account_id, run.seller_id, draft.kind, "DRAFT", run.on, draft.due_on, account.currency,
         _terms_code(draft), draft.subtotal, draft.tax_total, draft.total, draft.period_start, draft.period_end,
-        json.dumps(buyer_of(account, home=run.seller.country)), reason, letterhead_id,
+        json.dumps(buyer_of(account, _clients_on(proposal), home=run.seller.country)), reason, letterhead_id,
     )
+
+
+def _clients_on(proposal: Proposal) -> dict[int, str]:
+    if not proposal.client_names or proposal.draft is None:
+        return {}
+    named = {line.charge.client_id for line in proposal.draft.lines if line.charge.client_id is not None}
+    return {client_id: proposal.client_names[client_id] for client_id in sorted(named)}
 
 
 def _terms_code(draft: Draft) -> str:
     return str(draft.lines[0].charge.why["terms"])
 
 
-def buyer_of(account: DueAccount, *, home: str) -> dict[str, Any]:
-    """The account as it is printed on the invoice, kept with it; the country where it is not the seller's."""
-    return {
+def buyer_of(account: DueAccount, client_names: dict[int, str], *, home: str) -> dict[str, Any]:
+    """
+    The account as it is printed on the invoice, kept with it; the country where it is not the seller's.
+
+    A partner's clients stand there by the names they had.
+    """
+    clients = {"clients": {str(client_id): name for client_id, name in client_names.items()}} if client_names else {}
+    return clients | {
         "name": account.name,
         "lines": printed_address(
             account.address_line, account.city, account.state, account.postal_code, account.country, home=home
