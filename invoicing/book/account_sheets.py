@@ -74,7 +74,7 @@ def _settle(desk: Desk, row: Row, first_start: date | None) -> None:
         if first_start is None:
             right = "the day on which the account signed up, or a subscription that starts on it."
             desk.wrong(SHEET, row, "signed_up_on", "The cell is blank, and the account has no subscription.", right)
-    if values["country"] == "US" and values["state"] and len(values["state"]) != 2:
+    if row["state"] is not UNSAID and values["country"] == "US" and len(values["state"]) not in (0, 2):
         desk.wrong(SHEET, row, "state", f"{quoted(values['state'])} is not a state code.", "two letters, such as CO.")
     _check_kind(desk, row, values, stored)
     terms = None if values["kind"] == CLIENT else _settle_billing(desk, row, values, stored, first_start)
