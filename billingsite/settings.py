@@ -80,6 +80,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_ENABLE_UTC = True
+# Threads that share out one large run: while one prices, the database works for another.
+RUN_WORKERS = env.int("RUN_WORKERS", 2)
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # Each only asks the database what is due, so that twice, late or never does no harm; the console can change the pace.
 CELERY_BEAT_SCHEDULE = {

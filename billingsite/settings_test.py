@@ -26,5 +26,7 @@ DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c billing.tables_may_be_emptied=yes"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STAFF_SECOND_FACTOR = False
+# A thread of its own would not see what a test has not committed.
+RUN_WORKERS = 1
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 WHITENOISE_AUTOREFRESH = True

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from datetime import date, datetime
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from accounts.actors import Actor
@@ -46,14 +47,15 @@ def run_billing(
     now: datetime,
     account: Account | None = None,
     approve: bool = False,
-    workers: int = 1,
+    workers: int | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> Run:
     """
     Bill a seller's accounts whose billing date has come by `on`: propose, review within the bounds, issue.
 
     Twice, late, at once or after a crash it comes to the same: a second call joins the day's run and goes on where
-    it stands. With `approve`, what the bounds or the terms would hold is issued as well.
+    it stands. With `approve`, what the bounds or the terms would hold is issued as well. `workers` threads share a
+    large run out; by default as many as the setting RUN_WORKERS says.
 
     :raises NotPermitted: if the actor may not start, or not approve, a run
     """
@@ -71,12 +73,14 @@ def advance(
     now: datetime,
     account: Account | None = None,
     approve: bool = False,
-    workers: int = 1,
+    workers: int | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> Run:
     """Take a run as far as it goes: finish issuing what was approved, propose what is due, review, and issue."""
     tell = progress or (lambda stage, count: None)
     account_id = account.pk if account else None
+    if workers is None:
+        workers = settings.RUN_WORKERS if count_due(run.seller_id, run.on) > PAGE_SIZE else 1
     if run.state == State.ISSUING:
         issue_approved(run, now=now, workers=workers, progress=tell)
     if begin_proposing(run):
