@@ -5,7 +5,25 @@ from decimal import ROUND_HALF_UP, Decimal
 _TWO_PLACES = Decimal("0.01")
 # ISO 4217: the currencies whose minor unit is not a hundredth.
 _PLACES = dict.fromkeys(
-    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
+    (
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "UYI",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    ),
     Decimal(1),
 ) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), Decimal("0.001"))
 
@@ -29,7 +47,8 @@ def round_money(amount: Decimal, currency: str) -> Decimal:
 
 def format_money(amount: Decimal, currency: str) -> str:
     """`USD 1,234.50`: the currency, then the amount at its exponent with thousands apart."""
-    return f"{currency} {round_money(amount, currency):,f}"
+    # Zero is added so that a rounded `-0.00` loses its sign.
+    return f"{currency} {round_money(amount, currency) + ZERO:,f}"
 
 
 def format_rate(rate: Decimal, currency: str) -> str:

@@ -5,9 +5,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from invoicing.invoices.holdings import BilledKey, Billable, Holding, OneOff, PlanSold, PriceVersion
+from invoicing.invoices.holdings import Billable, BilledKey, Holding, OneOff, PlanSold, PriceVersion
 from invoicing.money import ZERO, round_money
-from invoicing.periods import DAY, Period, over_half_a_month
+from invoicing.periods import DAY, Period, bridge_is_free
 
 RECURRING, SETUP, CHANGE, REBATE, DEPOSIT, ONE_OFF = "RECURRING", "SETUP", "CHANGE", "REBATE", "DEPOSIT", "ONE_OFF"
 _ORDER = {RECURRING: 0, SETUP: 1, CHANGE: 2, DEPOSIT: 3, ONE_OFF: 4, REBATE: 5}
@@ -51,7 +51,8 @@ def charges_due(account: Billable, *, on: date) -> list[Charge]:
     :raises Unbillable: with every reason, such as a plan that has no price in the account's currency
     """
     pricing = _Pricing(account, on)
-    for holding in account.holdings:
+    # The first subscription takes the deposit, in whatever order they were read.
+    for holding in sorted(account.holdings, key=lambda holding: (holding.started_on, holding.id)):
         pricing.add_holding(holding)
     for one_off in account.one_offs:
         pricing.add_one_off(one_off)
@@ -64,7 +65,7 @@ def charges_due(account: Billable, *, on: date) -> list[Charge]:
                 charge.client_id or 0,
                 charge.period.start if charge.period else date.max,
                 _ORDER[charge.kind],
-                charge.subscription_id or 0,
+                charge.subscription_id or charge.one_off_id or 0,
                 charge.quantity_from,
             )
         )
@@ -82,7 +83,7 @@ def look_from(account: Billable, *, on: date) -> date:
 
 
 def next_look_on(account: Billable, *, on: date) -> date:
-    """When the account must be looked at next: its next billing date, or an earlier day on which something is due at once."""
+    """When the account must be looked at next: its next billing date, or an earlier day of something due at once."""
     following = account.calendar.period_of(on).end
     if account.terms.arrears or account.terms.late_start != "AT_ONCE":
         return following
@@ -114,7 +115,7 @@ class _Pricing:
             return False
         for holding in self.account.holdings:
             if holding.started_on < begin:
-                price = holding.plan.price_on(holding.started_on, self.currency)
+                price = holding.plan_on(holding.started_on).price_on(holding.started_on, self.currency)
                 if price and price.deposit:
                     return True
         return False
@@ -123,10 +124,13 @@ class _Pricing:
         for period in self._periods_to_look_at(holding):
             self._add_period(holding, period)
         for left in holding.plans_left:
-            if left.on <= self.on and self._is_ours(left.on) and self._may_be_open(left.on):
+            still_held = holding.ended_on is None or left.on < holding.ended_on
+            if left.on <= self.on and still_held and self._is_ours(left.on) and self._may_be_open(left.on):
                 self._add_change_fee(holding, left.on, left.from_plan, left.to_plan)
-        for seat in holding.inactive:
-            self._add_rebate(holding, self.account.calendar.period_of(seat.period_start_on), deemed=seat.deemed)
+        # Two days named of one period are one rebate.
+        inactive = {self.account.calendar.period_of(seat.period_start_on): seat.deemed for seat in holding.inactive}
+        for period, deemed in inactive.items():
+            self._add_rebate(holding, period, deemed=deemed)
 
     def _is_ours(self, day: date) -> bool:
         begin = self.account.bill_from_on
@@ -165,33 +169,36 @@ class _Pricing:
             return
         held = holding.highest_quantity(period.start, until)
         billed = self.account.billed.get(BilledKey(holding.id, RECURRING, period.start), ZERO)
-        if held <= billed or (period.bridge and self._bridge_is_free(period)):
+        first_month = holding.started_on >= period.start
+        free = self._is_free(period)
+        if held <= billed or (free and not first_month):
             return
         first_held_on = max(period.start, holding.started_on)
         plan = holding.plan_on(first_held_on)
         price = self._price(holding, plan, period.start, first_held_on)
         if price is None:
             return
-        rate = price.unit_price if holding.unit_price is None else holding.unit_price
-        first_month = holding.started_on >= period.start
-        late = billed > 0 or (not self.terms.arrears and holding.started_on > period.start)
-        clause = "SEAT-2" if first_month and self.terms.anniversary else self.terms.clause
-        self._charge(
-            RECURRING, holding, plan, period, held - billed, rate, clause, price, quantity_from=billed, late=late
-        )
+        if not free:
+            rate = price.unit_price if holding.unit_price is None else holding.unit_price
+            late = billed > 0 or (not self.terms.arrears and holding.started_on > period.start)
+            clause = "SEAT-2" if first_month and self.terms.anniversary else self.terms.clause
+            self._charge(
+                RECURRING, holding, plan, period, held - billed, rate, clause, price, quantity_from=billed, late=late
+            )
         if first_month and not billed:
             self._add_first_fees(holding, plan, price, period)
 
-    def _bridge_is_free(self, period: Period) -> bool:
-        if self.terms.bridge == "CHARGED":
+    def _is_free(self, period: Period) -> bool:
+        """BILL-5: whether the month's charge is waived, as the terms say of the days between two billing days."""
+        if not period.bridge:
             return False
-        return self.terms.bridge == "FREE" or not over_half_a_month(period, self.account.calendar.month_from(period.start))
+        return bridge_is_free(period, self.account.calendar.month_from(period.start), rule=self.terms.bridge)
 
     def _price(self, holding: Holding, plan: PlanSold, start: date, first_held_on: date) -> PriceVersion | None:
         """
-        BILL-3: the version valid on the period's first day; that of the first day held, where the plan was not sold before.
+        BILL-3: the version valid on the period's first day.
 
-        An agreed price needs no version.
+        Where the plan was not sold then, that of the first day held. An agreed price needs no version.
         """
         price = plan.price_on(start, self.currency) or plan.price_on(first_held_on, self.currency)
         if price is None and holding.unit_price is not None:
@@ -204,7 +211,7 @@ class _Pricing:
         return price
 
     def _add_first_fees(self, holding: Holding, plan: PlanSold, price: PriceVersion, period: Period) -> None:
-        """SEAT-2 and SEAT-1: the set-up fee with the first month, the deposit at the first subscription that takes one."""
+        """SEAT-2, SEAT-1: the set-up fee with the first month, the deposit at the first subscription that takes one."""
         day = Period(holding.started_on, holding.started_on + DAY)
         if price.setup_fee and BilledKey(holding.id, SETUP, day.start) not in self.account.billed:
             self._charge(SETUP, holding, plan, day, Decimal(1), price.setup_fee, "SEAT-2", price)
@@ -217,17 +224,24 @@ class _Pricing:
         price = to_plan.price_on(on, self.currency)
         if price and price.change_fee and BilledKey(holding.id, CHANGE, on) not in self.account.billed:
             self._charge(
-                CHANGE, holding, to_plan, Period(on, on + DAY), Decimal(1), price.change_fee, "SEAT-4", price,
+                CHANGE,
+                holding,
+                to_plan,
+                Period(on, on + DAY),
+                Decimal(1),
+                price.change_fee,
+                "SEAT-4",
+                price,
                 from_plan=from_plan.code,
             )
 
     def _add_rebate(self, holding: Holding, period: Period, *, deemed: bool) -> None:
-        """SEAT-3, SEAT-6: an inactive seat's rebate is credited at the end of the billing month."""
+        """SEAT-3, SEAT-6: at the end of the billing month, a rebate of what it charged for an inactive seat."""
         if self.on < period.end or not self._is_ours(period.end) or not self._may_be_open(period.end):
             return
-        if BilledKey(holding.id, REBATE, period.start) in self.account.billed:
+        if BilledKey(holding.id, REBATE, period.start) in self.account.billed or self._is_free(period):
             return
-        held = holding.highest_quantity(period.start, period.end)
+        held = holding.highest_quantity(period.start, self._window(period) or period.start)
         first_held_on = max(period.start, holding.started_on)
         plan = holding.plan_on(first_held_on)
         if not held:
@@ -238,15 +252,38 @@ class _Pricing:
         active = price.unit_price if holding.unit_price is None else holding.unit_price
         if active > price.inactive_price:
             self._charge(
-                REBATE, holding, plan, period, held, price.inactive_price - active, "SEAT-3", price,
-                deemed=deemed, active=f"{active:f}", inactive=f"{price.inactive_price:f}",
+                REBATE,
+                holding,
+                plan,
+                period,
+                held,
+                price.inactive_price - active,
+                "SEAT-3",
+                price,
+                deemed=deemed,
+                active=f"{active:f}",
+                inactive=f"{price.inactive_price:f}",
             )
 
     def _charge(
-        self, kind: str, holding: Holding, plan: PlanSold, period: Period, quantity: Decimal, rate: Decimal, clause: str,
-        price: PriceVersion, *, quantity_from: Decimal = ZERO, **reasons: Any,
+        self,
+        kind: str,
+        holding: Holding,
+        plan: PlanSold,
+        period: Period,
+        quantity: Decimal,
+        rate: Decimal,
+        clause: str,
+        price: PriceVersion,
+        *,
+        quantity_from: Decimal = ZERO,
+        **reasons: Any,
     ) -> None:
-        why: dict[str, Any] = {"terms": self.terms.code, "price": price.id, "price_from": price.valid_from_on.isoformat()}
+        why: dict[str, Any] = {
+            "terms": self.terms.code,
+            "price": price.id,
+            "price_from": price.valid_from_on.isoformat(),
+        }
         if holding.unit_price is not None and kind in (RECURRING, REBATE):
             why["agreed"] = True
         if plan.licensed and kind == RECURRING:
@@ -258,8 +295,19 @@ class _Pricing:
                 why[key] = value
         self.charges.append(
             Charge(
-                kind, holding.id, None, holding.client_id, plan, _description(kind, plan, holding.label), period,
-                quantity_from, quantity, rate, round_money(quantity * rate, self.currency), clause, why,
+                kind,
+                holding.id,
+                None,
+                holding.client_id,
+                plan,
+                _description(kind, plan, holding.label),
+                period,
+                quantity_from,
+                quantity,
+                rate,
+                round_money(quantity * rate, self.currency),
+                clause,
+                why,
             )
         )
 
@@ -281,9 +329,19 @@ class _Pricing:
             why["agreed"] = True
         self.charges.append(
             Charge(
-                ONE_OFF, None, one_off.id, one_off.client_id, one_off.plan, one_off.description or one_off.plan.name,
-                Period(one_off.on, one_off.on + DAY), ZERO, one_off.quantity, rate,
-                round_money(one_off.quantity * rate, self.currency), "AUTH-6", why,
+                ONE_OFF,
+                None,
+                one_off.id,
+                one_off.client_id,
+                one_off.plan,
+                one_off.description or one_off.plan.name,
+                Period(one_off.on, one_off.on + DAY),
+                ZERO,
+                one_off.quantity,
+                rate,
+                round_money(one_off.quantity * rate, self.currency),
+                "AUTH-6",
+                why,
             )
         )
 
