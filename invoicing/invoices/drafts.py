@@ -34,7 +34,9 @@ class Draft(NamedTuple):
         return "INVOICE" if self.total > 0 else "CREDIT_NOTE"
 
 
-def draft_of(charges: list[Charge], *, rates: tuple[Rate, ...], currency: str, on: date, payment_due_days: int) -> Draft:
+def draft_of(
+    charges: list[Charge], *, rates: tuple[Rate, ...], currency: str, on: date, payment_due_days: int
+) -> Draft:
     """
     The draft of an account's charges on a billing date.
 
@@ -54,7 +56,10 @@ def draft_of(charges: list[Charge], *, rates: tuple[Rate, ...], currency: str, o
         tax_total += tax_amount
     recurring = [charge.period for charge in charges if charge.period is not None and charge.kind == "RECURRING"]
     return Draft(
-        lines, subtotal, tax_total, on + timedelta(days=payment_due_days),
+        lines,
+        subtotal,
+        tax_total,
+        on + timedelta(days=payment_due_days),
         min(period.start for period in recurring) if recurring else None,
         max(period.end for period in recurring) if recurring else None,
     )

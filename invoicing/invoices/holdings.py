@@ -146,5 +146,5 @@ class Billable(NamedTuple):
     look_from_on: date | None
     holdings: tuple[Holding, ...]
     one_offs: tuple[OneOff, ...] = ()
-    billed: dict[BilledKey, Decimal] = {}  # noqa: RUF012 never changed, and a NamedTuple has no factories
+    billed: dict[BilledKey, Decimal] = {}
     deposit_taken: bool = False

@@ -45,16 +45,20 @@ def hold_reasons(bounds: Bounds, compared: Compared, outliers: list[Outlier]) ->
     if compared.last_total > 0 and _beyond(compared.total, compared.last_total, bounds.total_share):
         reasons.append(
             f"{bounds.code}: the total is {format_money(compared.total, compared.currency)}, and was "
-            f"{format_money(compared.last_total, compared.currency)} in the last period: a change of more than {bounds.total_share.normalize():f} %."
+            f"{format_money(compared.last_total, compared.currency)} in the last period: a change of more "
+            f"than {bounds.total_share.normalize():f} %."
         )
-    if compared.last_invoices and _beyond(Decimal(compared.invoices), Decimal(compared.last_invoices), bounds.count_share):
+    if compared.last_invoices and _beyond(
+        Decimal(compared.invoices), Decimal(compared.last_invoices), bounds.count_share
+    ):
         reasons.append(
-            f"{bounds.code}: {compared.invoices} invoices, and {compared.last_invoices} in the last period: a change of more "
-            f"than {bounds.count_share.normalize():f} %."
+            f"{bounds.code}: {compared.invoices} invoices, and {compared.last_invoices} in the last period: "
+            f"a change of more than {bounds.count_share.normalize():f} %."
         )
     if outliers:
         shown = ", ".join(
-            f"{one.account_number} ({format_money(one.total, one.currency)} after {format_money(one.last_total, one.currency)})"
+            f"{one.account_number} ({format_money(one.total, one.currency)} "
+            f"after {format_money(one.last_total, one.currency)})"
             for one in outliers[:5]
         )
         more = f" and {len(outliers) - 5} more" if len(outliers) > 5 else ""

@@ -70,7 +70,9 @@ def valid_on(day: date, valid_from_on: date, valid_to_on: date | None) -> bool:
 
 def rates_at(address: Address, rates: tuple[Rate, ...], *, on: date) -> tuple[Rate, ...]:
     """Every jurisdiction's rates that hold for an address on the invoice's date, broadest first."""
-    found = [rate for rate in rates if valid_on(on, rate.valid_from_on, rate.valid_to_on) and covers(rate.place, address)]
+    found = [
+        rate for rate in rates if valid_on(on, rate.valid_from_on, rate.valid_to_on) and covers(rate.place, address)
+    ]
     return tuple(sorted(found, key=lambda rate: (sum(map(bool, rate.place)), rate.name)))
 
 
