@@ -3,9 +3,12 @@
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 
 from accounts.actors import Channel, Role
 from accounts.models import Account, Contact
+from invoicing.catalog.models import Plan, Product
+from invoicing.subscriptions.models import OneOffCharge
 
 SOMEBODY_ELSE = "other"
 # The Primary Contact's role moves by a request of its own.
@@ -117,3 +120,40 @@ class BillingDayForm(AskedForm):
         max_value=31,
         help_text="BILL-5: takes effect at the next billing date. Days 29 to 31 fall on a short month's last day.",
     )
+
+
+class NewChargeForm(AskedForm):
+    plan = forms.ModelChoiceField(
+        Plan.objects.filter(product__charge=Product.Charge.ONE_OFF).select_related("product").order_by("name"),
+        label="What for",
+        empty_label="Choose a one-off plan",
+    )
+    description = forms.CharField(max_length=300, required=False, help_text="As it will stand on the invoice.")
+    quantity = forms.DecimalField(max_digits=18, decimal_places=6, min_value=0, initial=1)
+    unit_price = forms.DecimalField(
+        label="Agreed price of a unit",
+        max_digits=18,
+        decimal_places=6,
+        min_value=0,
+        required=False,
+        help_text="Leave empty for the plan's price.",
+    )
+    on = forms.DateField(label="Day", widget=forms.DateInput(attrs={"type": "date"}))
+
+
+class UnbilledChargeForm(AskedForm):
+    charge = forms.ModelChoiceField(
+        OneOffCharge.objects.none(), label="Which charge", empty_label="Choose a charge that is on no invoice"
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["charge"].queryset = self.charges()  # type: ignore[attr-defined]
+
+    def charges(self) -> QuerySet[OneOffCharge]:
+        return OneOffCharge.objects.filter(account=self.account, billed_on=None).order_by("on", "pk")
+
+
+class WaitingChargeForm(UnbilledChargeForm):
+    def charges(self) -> QuerySet[OneOffCharge]:
+        return super().charges().filter(authorized_at=None)

@@ -1,25 +1,22 @@
 """Every request that staff can record on an account's page, and the operation that each of them is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from accounts import operations
-from accounts.actors import Actor
 from accounts.authority import Action, clause_of
 from accounts.models import Account, Contact
+from billingsite.console import request_actions as actions
 from billingsite.console import request_forms as forms
 
-Perform = Callable[..., object]
+Perform = Callable[..., str | None]
 
 
 @dataclass(frozen=True)
 class Kind:
     """
-    One request. `perform` takes the account, the actor, now, the form's values and, if it is `of_contact`, the contact.
-
-    `initial` gives what the form shows at first, which is how it is now.
+    One request. `perform` takes the account, the actor, now, the form's values and, if it is `of_contact`, the contact;
+    it may give back a sentence to show. `initial` gives what the form shows at first, which is how it is now.
     """
 
     slug: str
@@ -30,7 +27,6 @@ class Kind:
     form: type[forms.AskedForm]
     perform: Perform
     initial: Callable[[Account, Contact | None], dict[str, Any]] = lambda account, contact: {}
-    done: str = "Done, and on record."
     tab: str = "overview"
     of_contact: bool = False
     button: str = "Record and change"
@@ -41,102 +37,61 @@ class Kind:
         return clause_of(self.action)
 
 
-def _change_account(*, account: Account, actor: Actor, now: datetime, values: Mapping[str, Any], **_: Any) -> None:
-    changes = {name: values[name] for name in operations.ACCOUNT_FIELDS}
-    operations.change_account(account=account, actor=actor, now=now, changes=changes, why=values["why"])
-
-
-def _change_billing(*, account: Account, actor: Actor, now: datetime, values: Mapping[str, Any], **_: Any) -> None:
-    operations.change_billing_information(
-        account=account,
-        actor=actor,
-        now=now,
-        invoice_emails=values["invoice_emails"].split(),
-        purchase_order=values["purchase_order"],
-        why=values["why"],
-    )
-
-
-def _add_contact(*, account: Account, actor: Actor, now: datetime, values: Mapping[str, Any], **_: Any) -> None:
-    given = {name: values[name] for name in ("name", "email", "phone", "roles", "why")}
-    operations.add_contact(account=account, actor=actor, now=now, **given)
-
-
-def _change_contact(
-    *, account: Account, actor: Actor, now: datetime, values: Mapping[str, Any], contact: Contact
-) -> None:
-    changes = {name: values[name] for name in operations.CONTACT_FIELDS}
-    operations.change_contact(
-        account=account, contact=contact, actor=actor, now=now, changes=changes, why=values["why"]
-    )
-
-
-def _remove_contact(
-    *, account: Account, actor: Actor, now: datetime, values: Mapping[str, Any], contact: Contact
-) -> None:
-    operations.remove_contact(account=account, contact=contact, actor=actor, now=now, why=values["why"])
-
-
-def _set_roles(*, account: Account, actor: Actor, now: datetime, values: Mapping[str, Any], contact: Contact) -> None:
-    operations.set_roles(
-        account=account, contact=contact, actor=actor, now=now, roles=values["roles"], why=values["why"]
-    )
-
-
-def _transfer(*, account: Account, actor: Actor, now: datetime, values: Mapping[str, Any], contact: Contact) -> None:
-    operations.transfer_primary(account=account, to=contact, actor=actor, now=now, why=values["why"])
-
-
-def _account_now(account: Account, contact: Contact | None) -> dict[str, Any]:
-    return {name: getattr(account, name) for name in operations.ACCOUNT_FIELDS}
-
-
-def _billing_now(account: Account, contact: Contact | None) -> dict[str, Any]:
-    return {"invoice_emails": "\n".join(account.invoice_emails), "purchase_order": account.purchase_order}
-
-
-def _contact_now(account: Account, contact: Contact | None) -> dict[str, Any]:
-    return {name: getattr(contact, name) for name in operations.CONTACT_FIELDS}
-
-
-def _roles_now(account: Account, contact: Contact | None) -> dict[str, Any]:
-    return {"roles": [role.role for role in contact.roles.all()] if contact else []}
-
-
 KINDS: dict[str, Kind] = {
     kind.slug: kind
     for kind in (
         Kind(
             "account-data", "Change account data", "Legal name, address and phone.", Action.CHANGE_ACCOUNT,
-            "accounts.change_account", forms.AccountDataForm, _change_account, _account_now,
+            "accounts.change_account", forms.AccountDataForm, actions.change_account, actions.account_now,
         ),
         Kind(
             "billing-information", "Change billing information", "Where invoices go, and the purchase-order number.",
-            Action.CHANGE_BILLING_INFORMATION, "accounts.change_account", forms.BillingInformationForm, _change_billing,
-            _billing_now,
+            Action.CHANGE_BILLING_INFORMATION, "accounts.change_account", forms.BillingInformationForm,
+            actions.change_billing, actions.billing_now,
         ),
         Kind(
             "new-contact", "Add a contact", "A person who may speak for the account, as far as their roles go.",
-            Action.CHANGE_CONTACTS, "accounts.add_contact", forms.NewContactForm, _add_contact, tab="contacts",
+            Action.CHANGE_CONTACTS, "accounts.add_contact", forms.NewContactForm, actions.add_contact, tab="contacts",
         ),
         Kind(
             "contact", "Change contact", "Name, e-mail address and phone of a contact.", Action.CHANGE_CONTACTS,
-            "accounts.change_contact", forms.ContactForm, _change_contact, _contact_now, tab="contacts",
+            "accounts.change_contact", forms.ContactForm, actions.change_contact, actions.contact_now, tab="contacts",
             of_contact=True,
         ),
         Kind(
             "roles", "Set roles", "What the contact may ask for.", Action.CHANGE_CONTACTS, "accounts.change_contact",
-            forms.RolesForm, _set_roles, _roles_now, tab="contacts", of_contact=True,
+            forms.RolesForm, actions.set_roles, actions.roles_now, tab="contacts", of_contact=True,
         ),
         Kind(
             "primary", "Make Primary Contact", "The Primary Contact passes the role on, and keeps their other roles.",
-            Action.TRANSFER_PRIMARY, "accounts.change_contact", forms.AskedForm, _transfer, tab="contacts",
+            Action.TRANSFER_PRIMARY, "accounts.change_contact", forms.AskedForm, actions.transfer, tab="contacts",
             of_contact=True, button="Record and pass the role on",
         ),
         Kind(
             "remove-contact", "Remove contact", "The contact and its roles go; what it asked for stays on record.",
-            Action.CHANGE_CONTACTS, "accounts.delete_contact", forms.AskedForm, _remove_contact, tab="contacts",
+            Action.CHANGE_CONTACTS, "accounts.delete_contact", forms.AskedForm, actions.remove_contact, tab="contacts",
             of_contact=True, button="Record and remove", danger=True,
+        ),
+        Kind(
+            "billing-day", "Change the billing day",
+            "From the next billing date on; the answer says what the days between cost.",
+            Action.CHANGE_BILLING_DAY, "accounts.change_account", forms.BillingDayForm, actions.change_billing_day,
+        ),
+        Kind(
+            "new-charge", "Ask for one-off work",
+            "It waits for an authorization, unless the Primary or the Primary Billing Contact asks.",
+            Action.REQUEST_CHARGE, "accounts.change_account", forms.NewChargeForm, actions.request_charge,
+            button="Record the request",
+        ),
+        Kind(
+            "authorize-charge", "Authorize a charge", "A charge that waits goes on the next invoice.",
+            Action.AUTHORIZE_CHARGE, "accounts.change_account", forms.WaitingChargeForm, actions.authorize_charge,
+            button="Record and authorize",
+        ),
+        Kind(
+            "withdraw-charge", "Withdraw a charge", "A charge that is on no invoice is taken back.",
+            Action.REQUEST_CHARGE, "accounts.change_account", forms.UnbilledChargeForm, actions.withdraw_charge,
+            button="Record and withdraw", danger=True,
         ),
     )
 }  # fmt: skip

@@ -36,9 +36,9 @@ def record_request(request: HttpRequest, account: Account, slug: str, context: d
     )
     refusals: tuple[Refusal, ...] = ()
     if request.method == "POST" and form.is_valid():
-        refusals = _perform(request, kind, form)
+        refusals, said = _perform(request, kind, form)
         if not refusals and not form.errors:
-            messages.success(request, f"{kind.label}: done, and on record.")
+            messages.success(request, f"{kind.label}: done, and on record. {said}".strip())
             return redirect(f"{reverse('admin:accounts_account_change', args=[account.pk])}?tab={kind.tab}")
     return TemplateResponse(
         request,
@@ -55,18 +55,19 @@ def record_request(request: HttpRequest, account: Account, slug: str, context: d
     )
 
 
-def _perform(request: HttpRequest, kind: Kind, form: AskedForm) -> tuple[Refusal, ...]:
-    """Ask, and give back what stands in the way; a value that cannot be stored goes to its field."""
+def _perform(request: HttpRequest, kind: Kind, form: AskedForm) -> tuple[tuple[Refusal, ...], str]:
+    """Ask; gives what stands in the way, and what is said when nothing does. A bad value goes to its field."""
     given = {"contact": form.contact} if kind.of_contact else {}
     try:
-        kind.perform(
+        said = kind.perform(
             account=form.account, actor=_actor(request, form), now=timezone.now(), values=form.cleaned_data, **given
         )
+        return (), said or ""
     except Refused as refused:
-        return refused.refusals
+        return refused.refusals, ""
     except BadValue as bad:
         form.add_error(bad.field if bad.field in form.fields else None, bad.sentence)
-    return ()
+        return (), ""
 
 
 def _actor(request: HttpRequest, form: AskedForm) -> Actor:
