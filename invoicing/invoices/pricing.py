@@ -106,6 +106,7 @@ class _Pricing:
         self.on = on
         self.charges: list[Charge] = []
         self.reasons: list[str] = []
+        self.unpriced: set[tuple[int, int]] = set()
         self.deposit_taken = account.deposit_taken or self._deposit_taken_elsewhere()
 
     def _deposit_taken_elsewhere(self) -> bool:
@@ -203,7 +204,9 @@ class _Pricing:
         price = plan.price_on(start, self.currency) or plan.price_on(first_held_on, self.currency)
         if price is None and holding.unit_price is not None:
             return PriceVersion(0, start, holding.unit_price)
-        if price is None:
+        if price is None and (holding.id, plan.id) not in self.unpriced:
+            # Said once, of the first period: a missing price is missing for all that follow.
+            self.unpriced.add((holding.id, plan.id))
             self.reasons.append(
                 f"Plan {plan.code} has no price in {self.currency} on {start}, for subscription {holding.reference}. "
                 f"Add a price of the plan that is valid then, or an agreed price of the subscription."
