@@ -26,6 +26,9 @@ else:
     Base = object
 
 
+LARGEST_DIGITS = 15
+
+
 class InvoicePages(Base):
     """Mixed into the admins of invoices and of credit notes."""
 
@@ -112,6 +115,7 @@ class InvoicePages(Base):
             is_part=request.POST.get("extent") == "part",
             planned_net=sum((one.amount for one in planned or ()), ZERO),
             planned_tax=sum((one.tax_amount for one in planned or ()), ZERO),
+            planned_total=sum((one.amount + one.tax_amount for one in planned or ()), ZERO),
         )  # fmt: skip
 
     def _issue(self, request: HttpRequest, invoice: Invoice, reason: str, amounts: dict[int, Decimal] | None) -> bool:
@@ -125,22 +129,29 @@ class InvoicePages(Base):
 
 
 def read_amounts(typed: QueryDict) -> tuple[dict[int, Decimal] | None, list[str]]:
-    """The amounts by line id, or None for the whole; and a sentence for each that is no number."""
+    """The amounts by line id, or None for the whole; and a sentence for each that is no amount."""
     if typed.get("extent") != "part":
         return None, []
     amounts, faults = {}, []
     for name, value in typed.items():
-        line_id = name.removeprefix("amount_")
-        if not name.startswith("amount_") or not line_id.isdecimal() or not str(value).strip():
+        line_id, text = name.removeprefix("amount_"), str(value).strip()
+        if not name.startswith("amount_") or not line_id.isdecimal() or not text:
             continue
-        try:
-            amounts[int(line_id)] = Decimal(str(value).strip().replace(",", ""))
-        except InvalidOperation:
-            faults.append(f"“{value}” is not an amount; write it like 12.50.")
-    faults += [
-        f"“{amount}” is not an amount; write it like 12.50." for amount in amounts.values() if not amount.is_finite()
-    ]
+        amount = read_amount(text)
+        if amount is None:
+            faults.append(f"“{text}” is not an amount; write it like 12.50.")
+        else:
+            amounts[int(line_id)] = amount
     return amounts, faults
+
+
+def read_amount(text: str) -> Decimal | None:
+    """A number as it is typed, thousands apart or not; None for what no column of money could hold."""
+    try:
+        amount = Decimal(text.replace(",", ""))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and amount.adjusted() < LARGEST_DIGITS else None
 
 
 def _form_lines(invoice: Invoice, typed: QueryDict) -> list[dict[str, Any]]:
