@@ -1,8 +1,10 @@
 """Who may sign up (nobody) and what staff need besides a password (a second factor)."""
 
+import time
 from collections.abc import Callable
 from urllib.parse import urlencode
 
+from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
@@ -13,6 +15,7 @@ from django.db.models import QuerySet
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.templatetags.static import static
 from django.urls import reverse
 
 SECOND_FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
@@ -25,9 +28,22 @@ class ClosedSignUp(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def is_reauthentication_required(self, *, app: str, **kwargs: object) -> bool:
+        """Who has just signed in is not asked for the password again."""
+        records = get_authentication_records(self.request, self.request.user)
+        last = max((record["at"] for record in records), default=0)
+        return time.time() - last > app_settings.REAUTHENTICATION_TIMEOUT
+
+    def format_email_subject(self, subject: str) -> str:
+        return f"Clausebook: {subject}"
+
 
 class StaffSecondFactor:
-    """Let a staff session into /admin/ only once it has shown a second factor; help to set one up where none is."""
+    """
+    Let a staff session into /admin/ only once it has shown a second factor; help to set one up where none is.
+
+    Where there is one, such a session may not look after second factors either: it could put its own in their place.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -39,13 +55,19 @@ class StaffSecondFactor:
         return redirect(f"{reverse(page)}?{urlencode({'next': request.get_full_path()})}")
 
     def _lacks_second_factor(self, request: HttpRequest) -> bool:
-        if not settings.STAFF_SECOND_FACTOR or not request.path_info.startswith("/admin/"):
+        if not settings.STAFF_SECOND_FACTOR or not (request.user.is_authenticated and request.user.is_staff):
             return False
-        if not (request.user.is_authenticated and request.user.is_staff):
+        if not request.path_info.startswith("/admin/") and not self._looks_after_second_factors(request):
             return False
         if request.session.get(SET_UP_HERE) == request.user.pk:
             return False
         return all(record["method"] != "mfa" for record in get_authentication_records(request, request.user))
+
+    def _looks_after_second_factors(self, request: HttpRequest) -> bool:
+        to_show_one = {reverse("mfa_reauthenticate"), reverse("mfa_reauthenticate_webauthn")}
+        if not request.path.startswith(reverse("mfa_index")) or request.path in to_show_one:
+            return False
+        return second_factors(request.user).exists()
 
 
 @receiver(authenticator_added)
@@ -61,3 +83,8 @@ def accept_first_factor_set_up(request: HttpRequest, user: AbstractBaseUser, **k
 
 def second_factors(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Authenticator]:
     return Authenticator.objects.filter(user_id=user.pk, type__in=SECOND_FACTORS)
+
+
+def favicon(request: HttpRequest) -> str:
+    """The console's is that of the pages around it."""
+    return static("signin/favicon.svg")
