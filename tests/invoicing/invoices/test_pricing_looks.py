@@ -10,6 +10,7 @@ from tests.invoicing.invoices.pricing_factory import (
     PER_SEAT,
     PREPAID,
     account,
+    after,
     bill,
     day,
     due,
@@ -19,6 +20,7 @@ from tests.invoicing.invoices.pricing_factory import (
     version,
 )
 
+PREMIUM = plan("premium", version("2020-01-01", "120.00", change_fee="35.00"), number=2)
 SEAT = plan("seat", version("2020-01-01", "60.00", inactive_price="15.00"))
 
 
@@ -93,6 +95,26 @@ class TestLookFrom:
     )
     def test_never_skips_what_is_still_open(self, terms, seat, days, billed):
         assert billed in bill(account(terms, seat), *days)[-1][1]
+
+    @pytest.mark.parametrize(
+        ("entered", "billed"),
+        [
+            pytest.param(
+                {"left": [("2026-04-01", MAIL, PREMIUM)], "held": PREMIUM},
+                "S-1 CHANGE 2026-04-01/2026-04-02: 1 x 35.00 = 35.00",
+                id="a change of plan on the day of the run",
+            ),
+            pytest.param(
+                {"inactive": ["2026-03-01"], "held": SEAT},
+                "S-1 REBATE 2026-03-01/2026-04-01: 1 x -45.00 = -45.00",
+                id="a seat inactive in the month that ended that day",
+            ),
+        ],
+    )
+    def test_still_sees_what_is_entered_after_the_run_of_the_same_day(self, entered, billed):
+        before = account(PER_SEAT, holding("2026-03-01", held=SEAT))
+        run = after(before, charges_due(before, on=day("2026-04-01")), on=day("2026-04-01"))
+        assert due(run._replace(holdings=(holding("2026-03-01", **entered),)), "2026-04-02") == [billed]
 
 
 class TestLookFromOn:
