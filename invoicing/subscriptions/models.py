@@ -16,7 +16,7 @@ class BillingProfile(models.Model):
 
     `next_billing_on` is the key by which the run finds what is due; `billed_until_on` is the first
     day of the earliest period that could still be unbilled. Both are caches: a change to what the
-    account holds sets them back (`operations.look_again_from`), and the period key's unique index is the guard.
+    account holds sets them back (`operations.look_again`), and the period key's unique index is the guard.
     """
 
     class PaymentMethod(models.TextChoices):
@@ -31,11 +31,14 @@ class BillingProfile(models.Model):
     terms = models.ForeignKey(BillingTerms, on_delete=models.PROTECT, related_name="billing_profiles")
     currency = models.CharField(max_length=3)
     billing_day = models.PositiveSmallIntegerField(
-        null=True, blank=True,
+        null=True,
+        blank=True,
         help_text="BILL-5: the day of activation. Days 29 to 31 fall on a short month's last day, and come back.",
     )
     payment_method = models.CharField(max_length=8, choices=PaymentMethod, blank=True)
-    bill_from_on = models.DateField(null=True, blank=True, help_text="Periods that begin before it were billed elsewhere.")
+    bill_from_on = models.DateField(
+        null=True, blank=True, help_text="Periods that begin before it were billed elsewhere."
+    )
     opening_balance = AmountField(default=0, help_text="Owed when the account was taken over: positive.")
     next_billing_on = models.DateField(null=True, blank=True, help_text="When the run looks at this account next.")
     billed_until_on = models.DateField(null=True, blank=True)
@@ -92,7 +95,8 @@ class Subscription(models.Model):
         permissions = [("import_book", "Can import a book of accounts")]
         constraints = [
             models.CheckConstraint(
-                condition=Q(ended_on__isnull=True) | Q(ended_on__gte=F("started_on")), name="subscription_ends_after_start",
+                condition=Q(ended_on__isnull=True) | Q(ended_on__gte=F("started_on")),
+                name="subscription_ends_after_start",
                 violation_error_message="A subscription ends on or after the day it starts.",
             ),
             models.CheckConstraint(condition=Q(quantity__gte=0), name="subscription_quantity_not_negative"),
@@ -108,7 +112,9 @@ class Subscription(models.Model):
 class QuantityChange(models.Model):
     """From `from_on`, the subscription is held in another quantity."""
 
-    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="quantity_changes", db_index=False)
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.CASCADE, related_name="quantity_changes", db_index=False
+    )
     from_on = models.DateField()
     quantity = RateField()
 
@@ -125,7 +131,9 @@ class QuantityChange(models.Model):
 class PlanChange(models.Model):
     """SEAT-4: on `on` the subscription moved away from `from_plan`. The new plan's rate holds from the next period."""
 
-    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="plan_changes", db_index=False)
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.CASCADE, related_name="plan_changes", db_index=False
+    )
     on = models.DateField()
     from_plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+")
     to_plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+")
@@ -150,7 +158,9 @@ class Inactivity(models.Model):
 
     class Meta:
         verbose_name_plural = "inactivity"
-        constraints = [models.UniqueConstraint(fields=["subscription", "period_start_on"], name="inactive_once_a_period")]
+        constraints = [
+            models.UniqueConstraint(fields=["subscription", "period_start_on"], name="inactive_once_a_period")
+        ]
 
     def __str__(self) -> str:
         return f"Subscription {self.subscription_id} {self.kind.lower()} from {self.period_start_on}"
