@@ -26,9 +26,14 @@ def array_of(values: Iterable[Any]) -> str:
 
 
 def copy_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """COPY rows into a model's table, in the caller's transaction; constraints and triggers hold as for INSERT."""
+    """
+    COPY rows into a model's table, in the caller's transaction; constraints and triggers hold as for INSERT.
+
+    :raises django.db.DatabaseError: of the same kinds as INSERT does; Django does not translate what COPY raises
+    """
     named = ", ".join(f'"{column}"' for column in columns)
     with (
+        connection.wrap_database_errors,
         connection.cursor() as cursor,
         cursor.copy(f'COPY "{model._meta.db_table}" ({named}) FROM STDIN') as copy,
     ):
