@@ -119,7 +119,7 @@ class Page(NamedTuple):
     exemptions: dict[int, tuple[Exempt, ...]]
 
 
-def read_page(accounts: Sequence[DueAccount], catalog: Catalog) -> Page:
+def read_page(accounts: Sequence[DueAccount], catalog: Catalog, *, drafts_count: bool = True) -> Page:
     """
     Everything about these accounts that pricing needs, in eight queries.
 
@@ -138,8 +138,8 @@ def read_page(accounts: Sequence[DueAccount], catalog: Catalog) -> Page:
     }
     holdings = _holdings([*ids, *clients], payer_of, look_from, catalog)
     one_offs = _one_offs([*ids, *clients], payer_of, catalog)
-    billed = _billed(holdings, look_from)
-    deposits = _deposits_taken(ids)
+    billed = _billed(holdings, look_from, drafts_count)
+    deposits = _deposits_taken(ids, drafts_count)
     billables = [
         Billable(
             account.account_id, catalog.terms[account.terms_id], account.currency, calendars[account.account_id],
@@ -249,7 +249,12 @@ def _one_offs(holder_ids: list[int], payer_of: dict[int, int], catalog: Catalog)
     return found
 
 
-def _billed(holdings: dict[int, list[Holding]], look_from: dict[int, date | None]) -> dict[int, dict[BilledKey, Decimal]]:
+_OF_ISSUED = " AND EXISTS (SELECT FROM invoicing_invoice v WHERE v.id = l.invoice_id AND v.status = 'ISSUED')"
+
+
+def _billed(
+    holdings: dict[int, list[Holding]], look_from: dict[int, date | None], drafts_count: bool
+) -> dict[int, dict[BilledKey, Decimal]]:
     """What was billed of the periods that may still be open, never the history before them."""
     ids: list[int] = []
     lows: list[date] = []
@@ -266,15 +271,16 @@ def _billed(holdings: dict[int, list[Holding]], look_from: dict[int, date | None
         "SELECT l.subscription_id, l.kind, l.period_start, max(l.quantity_from + l.quantity)"
         " FROM unnest(%s::bigint[], %s::date[]) AS held(id, low)"
         " JOIN invoicing_invoiceline l ON l.subscription_id = held.id AND l.period_start >= held.low AND l.kind <> 'CREDIT'"
-        " GROUP BY 1, 2, 3",
+        f"{'' if drafts_count else _OF_ISSUED} GROUP BY 1, 2, 3",
         ids, lows,
     ):
         found[payer[subscription_id]][BilledKey(subscription_id, kind, period_start)] = quantity
     return found
 
 
-def _deposits_taken(ids: list[int]) -> set[int]:
-    return {row[0] for row in _rows("SELECT account_id FROM invoicing_invoiceline WHERE kind = 'DEPOSIT' AND account_id = ANY(%s::bigint[])", ids)}
+def _deposits_taken(ids: list[int], drafts_count: bool) -> set[int]:
+    sql = "SELECT l.account_id FROM invoicing_invoiceline l WHERE l.kind = 'DEPOSIT' AND l.account_id = ANY(%s::bigint[])"
+    return {row[0] for row in _rows(sql if drafts_count else sql + _OF_ISSUED, ids)}
 
 
 def _exemptions(ids: Iterable[int]) -> dict[int, tuple[Exempt, ...]]:

@@ -1,7 +1,7 @@
 """The doors' way into a run: start or join, approve, discard, retry. Each change of a run is one function here."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from django.conf import settings
@@ -24,7 +24,7 @@ from invoicing.runs.proposing import (
     propose_due,
     write_proposals,
 )
-from invoicing.runs.queries import Figures, holds
+from invoicing.runs.queries import Figures, holds, open_parked
 from invoicing.runs.sharing import Cursor, share_out
 from invoicing.sellers.models import NumberSeries, Seller
 
@@ -83,8 +83,9 @@ def advance(
         workers = settings.RUN_WORKERS if count_due(run.seller_id, run.on) > PAGE_SIZE else 1
     if run.state == State.ISSUING:
         issue_approved(run, now=now, workers=workers, progress=tell)
-    if begin_proposing(run):
-        propose_due(run, account_id=account_id, workers=workers, progress=lambda count: tell("proposed", count))
+    while begin_proposing(run):
+        if propose_due(run, account_id=account_id, workers=workers, progress=lambda count: tell("proposed", count)):
+            break
     if account_id is not None:
         _issue_one_account(run, account_id, actor=actor, now=now, approve=approve)
         return run
@@ -168,6 +169,8 @@ def review(run: Run, *, actor: Actor, now: datetime, approve: bool = False) -> N
         if run.state != State.DONE:
             _finish(run, now=now)
         return
+    if run.state == State.DONE:
+        _move(run, State.PROPOSING)
     run.hold_reasons = holds(run)
     if run.hold_reasons and not approve:
         run.save(update_fields=["hold_reasons"])
@@ -219,8 +222,11 @@ def discard(run: Run, *, actor: Actor, now: datetime, why: str) -> Run:
     """
     actor.require("invoicing.approve_run")
     _locked(run)
+    if run.state == State.DISCARDED:
+        raise RunRefused(f"The run of {run.on} was discarded before.")
     if run.state == State.ISSUING or run.items.filter(outcome=Outcome.INVOICED).exists():
         raise RunRefused(f"Invoices of the run of {run.on} were issued; an issued invoice is corrected by a credit note (BILL-6).")
+    lock_accounts(list(run.items.values_list("account_id", flat=True)))
     drop_drafts(list(run.items.exclude(invoice=None).values_list("invoice_id", flat=True)))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -308,32 +314,44 @@ def retry_parked(run: Run, *, actor: Actor, now: datetime, account: Account | No
     catalog = Catalog(on=run.on)
     while True:
         with transaction.atomic():
-            page = _parked_page(run, after=after, account=account)
-            if not page:
+            ids = _parked_ids(run, after=after, account=account)
+            if not ids:
                 break
-            after = page[-1].account_id
-            looked_at += len(page)
-            _propose_again(run, page, catalog)
+            after = ids[-1]
+            if count := _retry_page(run, ids, catalog):
+                looked_at += count
+                record_change(
+                    "retry parked", subject=str(run), actor=actor, now=now, account=account, detail={"accounts": count}
+                )
     if not looked_at:
         return 0
-    record_change(
-        "retry parked", subject=str(run), actor=actor, now=now, account=account, detail={"accounts": looked_at}
-    )
-    with transaction.atomic():
-        _locked(run)
-        if run.state == State.DONE and run.items.filter(outcome=Outcome.PROPOSED).exists():
-            _move(run, State.PROPOSING)
     review(run, actor=actor, now=now)
     if run.state == State.ISSUING:
         issue_approved(run, now=now)
     return looked_at
 
 
-def _parked_page(run: Run, *, after: int, account: Account | None) -> list[DueAccount]:
-    items = run.items.filter(outcome=Outcome.PARKED, superseded_by=None, account_id__gt=after)
+def _parked_ids(run: Run, *, after: int, account: Account | None) -> list[int]:
+    items = open_parked(run).filter(account_id__gt=after)
     if account is not None:
         items = items.filter(account=account)
-    return lock_accounts(list(items.order_by("account_id").values_list("account_id", flat=True)[:PAGE_SIZE]))
+    return list(items.order_by("account_id").values_list("account_id", flat=True)[:PAGE_SIZE])
+
+
+def _retry_page(run: Run, ids: list[int], catalog: Catalog) -> int:
+    """Locks the run before the accounts, as proposing does; what another retry dealt with meanwhile is left out."""
+    _locked(run)
+    if run.state == State.DISCARDED:
+        raise RunRefused(f"The run of {run.on} was discarded.")
+    accounts = lock_accounts(ids)
+    still = set(open_parked(run).filter(account_id__in=ids).values_list("account_id", flat=True))
+    page = [one for one in accounts if one.account_id in still]
+    if page:
+        _propose_again(run, page, catalog)
+        if run.state == State.DONE:
+            # Proposals in a finished run would be looked for by nobody, should this process stop here.
+            _move(run, State.PROPOSING)
+    return len(page)
 
 
 def _propose_again(run: Run, page: list[DueAccount], catalog: Catalog) -> None:
@@ -365,7 +383,11 @@ def propose_again(run: Run, *, account: Account, actor: Actor, now: datetime) ->
 
 
 def dry_run(*, seller: Seller, on: date, account: Account | None = None) -> Figures:
-    """What `run_billing` would come to, priced by the same code; nothing is written, and no number is taken."""
+    """
+    What `run_billing` would come to, priced by the same code; nothing is written, and no number is taken.
+
+    What waits in the day's own run counts as it was proposed; what waits in another day's run is not this one's.
+    """
     found = Figures(on, "DRY_RUN")
     catalog = Catalog(on=on)
     after = invoices = 0
@@ -373,7 +395,13 @@ def dry_run(*, seller: Seller, on: date, account: Account | None = None) -> Figu
         seller.pk, on, after=after, limit=PAGE_SIZE, account_id=account.pk if account else None, lock=""
     ):
         after = accounts[-1].account_id
-        for proposal in proposals(accounts, catalog):
+        waiting = _waiting_of(accounts)
+        for item in waiting.values():
+            if item.run.on == on:
+                found.count(item.outcome, 1, item.total, item.currency)
+                invoices += item.total > 0
+        fresh = [one for one in accounts if one.account_id not in waiting]
+        for proposal in proposals(fresh, catalog, drafts_count=False):
             found.count(proposal.outcome, 1, proposal.total, proposal.account.currency)
             if proposal.outcome == Outcome.PROPOSED and proposal.draft and proposal.draft.kind == "INVOICE":
                 invoices += 1
@@ -382,3 +410,11 @@ def dry_run(*, seller: Seller, on: date, account: Account | None = None) -> Figu
         found.first_number = series.number(series.next_number)
         found.last_number = series.number(series.next_number + invoices - 1)
     return found
+
+
+def _waiting_of(accounts: Sequence[DueAccount]) -> dict[int, RunItem]:
+    """The proposals that wait for these accounts, by account."""
+    items = RunItem.objects.filter(
+        account_id__in=[one.account_id for one in accounts], outcome=Outcome.PROPOSED, superseded_by=None
+    )
+    return {item.account_id: item for item in items.select_related("run")}

@@ -8,9 +8,10 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from itertools import repeat
+from threading import Lock
 from typing import Any
 
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DatabaseError, DataError, IntegrityError, connection, transaction
 
 from invoicing.bulk import array_of, copy_rows, keep_to_indexes, take_ids
 from invoicing.invoices.drafts import Draft, draft_of
@@ -52,10 +53,34 @@ class Proposal:
         return self.draft.total if self.draft else ZERO
 
 
-def proposals(accounts: Sequence[DueAccount], catalog: Catalog) -> list[Proposal]:
-    """Price one page of accounts. The same for the run, the dry run and a retry; nothing is written."""
-    page = read_page(accounts, catalog)
+def proposals(accounts: Sequence[DueAccount], catalog: Catalog, *, drafts_count: bool = True) -> list[Proposal]:
+    """
+    Price one page of accounts. The same for the run, the dry run and a retry; nothing is written.
+
+    A run drops the drafts of what it prices anew; where they are left standing, they must not count as billed.
+    """
+    try:
+        page = read_page(accounts, catalog, drafts_count=drafts_count)
+    except DatabaseError:
+        raise
+    except Exception:
+        logger.exception("a page of %s accounts could not be read on %s, reading them one by one", len(accounts), catalog.on)
+        # The catalog was read before the page: what was added to it since is no fault of the account.
+        fresh = Catalog(on=catalog.on)
+        return [_read_alone(account, fresh, drafts_count) for account in accounts]
     return [_proposal(account, billable, page, catalog) for account, billable in zip(accounts, page.billables, strict=True)]
+
+
+def _read_alone(account: DueAccount, catalog: Catalog, drafts_count: bool) -> Proposal:
+    try:
+        page = read_page([account], catalog, drafts_count=drafts_count)
+    except DatabaseError:
+        raise
+    except Exception as error:
+        logger.exception("account %s could not be read on %s", account.number, catalog.on)
+        following = BillingCalendar().period_of(catalog.on).end
+        return Proposal(account, RunItem.Outcome.PARKED, following, reason=_internal(account, error))
+    return _proposal(account, page.billables[0], page, catalog)
 
 
 def _proposal(account: DueAccount, billable: Billable, page: Page, catalog: Catalog) -> Proposal:
@@ -141,20 +166,24 @@ def propose_due(
     workers: int = 1,
     page_size: int = PAGE_SIZE,
     progress: Callable[[int], None] = lambda count: None,
-) -> None:
+) -> bool:
     """
     Write the drafts of every due account that has none yet; `progress` is told of each page.
 
     Any number of threads and processes may do this for the same run at once: pages that another holds are
-    skipped, and then waited for, so that all is proposed when this returns.
+    skipped, and then waited for, so that all is proposed when this returns. False where somebody took the run on to
+    another state meanwhile: nothing is added to a run that is not being proposed.
     """
     catalog = Catalog(on=run.on)
     with without_garbage_collection():
         for lock in ("FOR NO KEY UPDATE OF p SKIP LOCKED", "FOR NO KEY UPDATE OF p"):
             pages = _Pages(run, catalog, account_id, lock, page_size, progress)
             share_out(pages.work, workers=workers)
+            if pages.overtaken:
+                return False
             if account_id is None and pages.seen >= count_due(run.seller_id, run.on):
-                return
+                return True
+    return True
 
 
 class _Pages:
@@ -167,6 +196,9 @@ class _Pages:
         self.size, self.progress = size, progress
         self.cursor = Cursor()
         self.seen = 0
+        # Not the cursor's turn: whoever has that may be waiting for rows that another page holds.
+        self.counting = Lock()
+        self.overtaken = False
 
     def work(self) -> None:
         """Propose page after page until none is left."""
@@ -176,6 +208,9 @@ class _Pages:
     @transaction.atomic
     def _propose_page(self) -> int | None:
         keep_to_indexes()
+        if not _is_being_proposed(self.run):
+            self.overtaken = True
+            return None
         with self.cursor.turn:
             accounts = due_accounts(
                 self.run.seller_id, self.run.on, after=self.cursor.after, limit=self.size, account_id=self.account_id,
@@ -186,9 +221,17 @@ class _Pages:
             self.cursor.after = accounts[-1].account_id
         fresh, sequences = _not_open_elsewhere(self.run, accounts)
         moved_on = write_proposals(self.run, proposals(fresh, self.catalog), sequences) if fresh else 0
-        with self.cursor.turn:
+        with self.counting:
             self.seen += len(accounts) - moved_on
         return len(fresh)
+
+
+def _is_being_proposed(run: Run) -> bool:
+    """Whether proposals may be added to the run; it stays so until the transaction ends. Locked before any account."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT state FROM invoicing_run WHERE id = %s FOR SHARE", [run.pk])
+        found: tuple[str] = cursor.fetchone()
+    return found[0] == Run.State.PROPOSING
 
 
 def count_due(seller_id: int, on: date) -> int:
