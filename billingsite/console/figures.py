@@ -121,7 +121,7 @@ def _coming(today: date) -> list[dict[str, Any]]:
 def last_runs() -> list[dict[str, Any]]:
     """The last five runs with how many accounts ended how; those of a finished run are kept."""
     runs = list(Run.objects.select_related("seller").order_by("-on", "-pk")[:5])
-    keys = {f"console:run:{run.pk}:{run.finished_at}:{run.state}": run for run in runs}
+    keys = {f"console:run:{run.pk}:{run.state}:{run.finished_at and run.finished_at.timestamp()}": run for run in runs}
     known = cache.get_many(keys)
     counts: dict[int, dict[str, int]] = {keys[key].pk: value for key, value in known.items()}
     unknown = [run.pk for run in runs if run.pk not in counts]

@@ -122,7 +122,7 @@ def _is_here(link: Link, address: str, request: HttpRequest) -> bool:
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Clausebook",
     "SITE_HEADER": "Clausebook",
-    "SITE_SYMBOL": "gavel",
+    "SITE_ICON": "billingsite.signin.favicon",
     "SITE_URL": None,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
@@ -130,6 +130,7 @@ UNFOLD: dict[str, Any] = {
     "ACCOUNT": {"navigation": "billingsite.console.site.account_links"},
     "STYLES": ["billingsite.console.site.stylesheet"],
     "SCRIPTS": ["billingsite.console.site.script"],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "billingsite.signin.favicon"}],
     # A blue that keeps 4.5 to 1 on white and under white, as text and as a button.
     "COLORS": {
         "primary": {

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import TabularInline
@@ -123,6 +124,7 @@ class PriceAdmin(ReadOnlyAdmin):
 @admin.register(Vendor)
 class VendorAdmin(ConsoleAdmin):
     list_display = ("name", "share_percent", "terms_url")
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     search_fields = ("name",)
     ordering = ("name",)
 
