@@ -8,14 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import Account
-from invoicing.catalog.models import BillingTerms
 from invoicing.invoices.holdings import Billable, Holding, OneOff, PlanSold, PriceVersion, Terms
 from invoicing.invoices.pricing import charges_due
 from invoicing.periods import BillingCalendar
-from invoicing.sellers.models import Seller
 from invoicing.subscriptions.models import BillingDayChange, BillingProfile
 from invoicing.subscriptions.operations import look_again
 from invoicing.subscriptions.policy import first_look_on
+from tests.invoicing import factories as made
 
 CALENDAR, ON_31ST = BillingCalendar(), BillingCalendar(31)
 ARREARS = {"arrears": True, "at_once": False}
@@ -81,8 +80,8 @@ def profile(terms: str, **values) -> BillingProfile:
     account = Account.objects.create(number="A-1", name="Acme", signed_up_on=date(2026, 1, 1), **given)
     return BillingProfile.objects.create(
         account=account,
-        seller=Seller.objects.get(is_default=True),
-        terms=BillingTerms.objects.get(code=terms),
+        seller=made.seller(),
+        terms=made.terms(terms),
         currency="USD",
         **values,
     )
@@ -143,12 +142,21 @@ class TestLookAgain:
 
     def test_heeds_a_changed_billing_day(self, db):
         kept = profile("per-seat", billing_day=31)
-        BillingTerms.objects.filter(code="per-seat").update(late_start="NEXT_INVOICE")
+        made.terms("per-seat", late_start="NEXT_INVOICE")
         BillingDayChange.objects.create(account=kept.account, day=10, effective_on=date(2026, 11, 30))
         look_again({kept.account_id: date(2026, 12, 12)})
 
         kept.refresh_from_db()
         assert kept.next_billing_on == date(2026, 12, 10)
+
+    @pytest.mark.parametrize(("stands", "look_on"), [(BILLED, date(2027, 1, 1)), (NEVER_BILLED, date(2026, 11, 15))])
+    def test_of_what_waits_for_the_next_invoice_pulls_nothing_that_was_billed_forward(self, db, stands, look_on):
+        kept = profile("per-seat", billing_day=1, **stands)
+        look_again({kept.account_id: date(2026, 11, 15)}, with_next_invoice=True)
+
+        kept.refresh_from_db()
+        assert kept.next_billing_on == look_on
+        assert kept.billed_until_on == (date(2026, 11, 15) if stands else None)
 
     def test_takes_three_statements_for_any_number(self, db, django_assert_num_queries):
         kept = profile("per-seat", billing_day=1)
