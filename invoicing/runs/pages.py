@@ -70,7 +70,6 @@ class RunPages(Base):
             run=run,
             object=run,
             progress=progress(run),
-            left_out=is_due_unproposed(run.seller_id, run.on) if run.state in _SETTLED else False,
             by_terms=totals_by_terms(run),
             parked=list(parked)[:PARKED_SHOWN],
             has_more_parked=len(parked) > PARKED_SHOWN,
@@ -79,9 +78,13 @@ class RunPages(Base):
         )
 
     def _waiting(self, run: Run) -> dict[str, Any]:
-        """Whether the page has to ask again, and whether anybody is there to do the work."""
+        """Whether the page has to ask again, whether anybody is there to do the work, and whether any is left out."""
         running = run.state in RUNNING
-        return {"running": running, "worker_missing": running and not worker_answers()}
+        return {
+            "running": running,
+            "worker_missing": running and not worker_answers(),
+            "left_out": run.state in _SETTLED and is_due_unproposed(run.seller_id, run.on),
+        }
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("seller")
