@@ -86,5 +86,5 @@ def second_factors(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Authentic
 
 
 def favicon(request: HttpRequest) -> str:
-    """The console's is that of the pages around it."""
+    """The mark of the console too, in its tab and beside its name."""
     return static("signin/favicon.svg")
