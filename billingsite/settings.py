@@ -89,12 +89,6 @@ CELERY_BEAT_SCHEDULE = {
     "draw documents": {"task": "invoicing.documents.tasks.render_documents", "schedule": 60.0},
     "send deliveries": {"task": "invoicing.documents.tasks.send_deliveries", "schedule": 60.0},
 }
-# Ticks that only ask the database what is due; beat copies them into its tables, where the console shows them.
-CELERY_BEAT_SCHEDULE = {
-    "bill what is due": {"task": "invoicing.runs.tasks.bill_due", "schedule": 600.0},
-    "draw documents": {"task": "invoicing.documents.tasks.render_documents", "schedule": 60.0},
-    "send deliveries": {"task": "invoicing.documents.tasks.send_deliveries", "schedule": 60.0},
-}
 
 # Mail: without a server, files to look at
 if email_url := env.str("EMAIL_URL", ""):

@@ -11,8 +11,8 @@ from django.db import connection
 from invoicing.bulk import array_of
 from invoicing.catalog.models import BillingTerms, Plan, Price
 from invoicing.invoices.holdings import (
-    BilledKey,
     Billable,
+    BilledKey,
     Holding,
     OneOff,
     PlanLeft,

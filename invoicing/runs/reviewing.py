@@ -10,8 +10,8 @@ from django.db import connection
 from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 
 from accounts.models import AuditEntry
+from invoicing.runs.due import count_due
 from invoicing.runs.models import Run, RunItem
-from invoicing.runs.proposing import count_due
 from invoicing.runs.queries import Difference, Figures, differences, figures
 from invoicing.subscriptions.models import BillingProfile
 

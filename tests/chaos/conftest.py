@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from invoicing.runs import proposing
+from invoicing.runs import drafting, proposals
 
 DEFINITION = """
     SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', c.conrelid::regclass, c.conname),
@@ -42,4 +42,5 @@ def take_away(transactional_db: None) -> Iterator[Callable[..., None]]:
 @pytest.fixture(autouse=True)
 def _without_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred tracebacks on the screen would take longer than the runs that park a hundred accounts."""
-    monkeypatch.setattr(proposing.logger, "exception", lambda *_: None)
+    for module in (proposals, drafting):
+        monkeypatch.setattr(module.logger, "exception", lambda *_: None)

@@ -8,7 +8,7 @@ import pytest
 
 from accounts.actors import schedule
 from invoicing.invoices.models import Invoice, InvoiceLine
-from invoicing.runs import operations, proposing, tasks
+from invoicing.runs import issuing, operations, proposing, tasks
 from invoicing.runs.books import differences_in_books
 from invoicing.runs.models import Run, RunItem
 from invoicing.runs.operations import retry_parked, run_billing
@@ -34,7 +34,7 @@ def trigger() -> Run:
 def small_pages(monkeypatch):
     """Pages of some accounts, so that a small book has many of them to be fought for."""
     monkeypatch.setattr(operations, "propose_due", partial(proposing.propose_due, page_size=3))
-    monkeypatch.setattr(operations, "ISSUE_PAGE_SIZE", 4)
+    monkeypatch.setattr(issuing, "ISSUE_PAGE_SIZE", 4)
 
 
 def one_invoice_an_account(accounts) -> None:

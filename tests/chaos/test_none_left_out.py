@@ -10,7 +10,7 @@ from accounts.actors import schedule
 from accounts.models import Account
 from invoicing.invoices.models import Invoice
 from invoicing.invoices.pricing import Unbillable
-from invoicing.runs import proposing
+from invoicing.runs import proposals, proposing
 from invoicing.runs.books import differences_in_books
 from invoicing.runs.models import Run, RunItem
 from invoicing.runs.operations import retry_parked, run_billing
@@ -37,7 +37,7 @@ def poison(monkeypatch):
     No price; a row that the database refuses; pricing that raises; days that cannot be reckoned with.
     """
     refused_rows = "ALTER TABLE invoicing_runitem ADD CONSTRAINT poisoned CHECK (total <> 66.6)"
-    price = proposing.charges_due
+    price = proposals.charges_due
     broken: set[int] = set()
 
     def raising(billable, *, on):
@@ -54,7 +54,7 @@ def poison(monkeypatch):
         with connection.cursor() as cursor:
             cursor.execute(refused_rows)
         broken.update(raised)
-        monkeypatch.setattr(proposing, "charges_due", raising)
+        monkeypatch.setattr(proposals, "charges_due", raising)
         Subscription.objects.filter(account__in=out_of_time).update(ended_on=date(2026, 2, 20))
         BillingProfile.objects.filter(account__in=out_of_time).update(billed_until_on=date(1, 1, 1))
 
@@ -129,7 +129,7 @@ class TestAHundredPoisonedAccounts:
     def test_without_parking_would_stop_the_run(self, poison, monkeypatch):
         """The negative control: with the guard gone, one poisoned account keeps all others from being billed."""
         poison(many_customers(8, plan("mail", "10"), started_on=FEBRUARY))
-        monkeypatch.setattr(proposing, "_proposal", proposing._priced)
+        monkeypatch.setattr(proposals, "_proposal", proposals._priced)
 
         with pytest.raises((ZeroDivisionError, Unbillable)):
             trigger()

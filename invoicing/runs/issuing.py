@@ -1,0 +1,86 @@
+"""Issuing a run's proposals: some thousands a transaction, set-based, by any number of threads and processes."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from invoicing.bulk import array_of, keep_to_indexes
+from invoicing.invoices.operations import issue_drafts
+from invoicing.runs.lifecycle import Outcome, State, finish, locked
+from invoicing.runs.models import Run
+from invoicing.runs.proposing import propose_changed_again
+from invoicing.runs.sharing import Cursor, share_out
+
+ISSUE_PAGE_SIZE = 5_000
+
+
+def issue_approved(
+    run: Run, *, now: datetime, workers: int = 1, progress: Callable[[str, int], None] = lambda stage, count: None
+) -> None:
+    """
+    Issue a run's proposals, some thousands a transaction. Several workers may, and one may stop anywhere: the rest goes on.
+
+    What changed after it was proposed is priced anew before it is issued, however late the change came.
+    """
+    while True:
+        propose_changed_again(run)
+        for skip_locked in (True, False):
+            _issue_pages(run, now=now, skip_locked=skip_locked, workers=workers, progress=progress)
+        with transaction.atomic():
+            locked(run)
+            if run.state != State.ISSUING:
+                return
+            if not run.items.filter(outcome=Outcome.PROPOSED).exists():
+                finish(run, now=now)
+                return
+
+
+def _issue_pages(run: Run, *, now: datetime, skip_locked: bool, workers: int, progress: Callable[[str, int], None]) -> None:
+    cursor = Cursor()
+
+    def work() -> None:
+        while count := issue_page(run, cursor, now=now, account_id=None, skip_locked=skip_locked):
+            progress("issued", count)
+
+    share_out(work, workers=workers)
+
+
+_CLAIM = """
+    SELECT i.id, i.invoice_id, i.account_id, v.kind, i.next_billing_on, i.billed_until_on
+    FROM invoicing_runitem i JOIN invoicing_invoice v ON v.id = i.invoice_id
+    JOIN invoicing_billingprofile p ON p.account_id = i.account_id AND p.revision = i.profile_revision
+    WHERE i.run_id = %(run)s AND i.account_id > %(after)s AND i.outcome = 'PROPOSED'
+        AND (%(account)s::bigint IS NULL OR i.account_id = %(account)s::bigint)
+    ORDER BY i.account_id LIMIT %(limit)s FOR NO KEY UPDATE OF i, p
+"""
+_MOVE_ON = """
+    UPDATE invoicing_billingprofile p
+    SET next_billing_on = v.next_on, billed_until_on = coalesce(v.until_on, p.billed_until_on)
+    FROM unnest(%s::bigint[], %s::date[], %s::date[]) AS v(account_id, next_on, until_on)
+    WHERE p.account_id = v.account_id
+"""
+
+
+@transaction.atomic
+def issue_page(run: Run, page: Cursor, *, now: datetime, account_id: int | None, skip_locked: bool) -> int:
+    """Issue the next page of proposals, or one account's; returns how many. An outdated proposal is no part of it."""
+    keep_to_indexes()
+    with page.turn, connection.cursor() as cursor:
+        cursor.execute("SELECT state FROM invoicing_run WHERE id = %s FOR SHARE", [run.pk])
+        if account_id is None and cursor.fetchone() != (State.ISSUING,):
+            return 0
+        cursor.execute(
+            _CLAIM + (" SKIP LOCKED" if skip_locked else ""),
+            {"run": run.pk, "account": account_id, "after": page.after, "limit": ISSUE_PAGE_SIZE},
+        )
+        rows = cursor.fetchall()
+        if not rows:
+            return 0
+        page.after = rows[-1][2]
+    with connection.cursor() as cursor:
+        ids, invoice_ids, account_ids, kinds, next_on, until_on = map(list, zip(*rows, strict=True))
+        cursor.execute("UPDATE invoicing_runitem SET outcome = 'INVOICED' WHERE id = ANY(%s::bigint[])", [array_of(ids)])
+        cursor.execute(_MOVE_ON, [array_of(values) for values in (account_ids, next_on, until_on)])
+    issue_drafts(list(zip(invoice_ids, account_ids, kinds, strict=True)), seller=run.seller, now=now)
+    return len(rows)
