@@ -22,8 +22,13 @@ class Account(models.Model):
     name = models.CharField("legal name", max_length=200)
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.CUSTOMER)
     parent = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="clients",
-        verbose_name="partner", help_text="The partner that is invoiced for this client.",
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="clients",
+        verbose_name="partner",
+        help_text="The partner that is invoiced for this client.",
     )
     address_line = models.CharField(max_length=200, blank=True)
     city = models.CharField(max_length=100, blank=True)
@@ -34,7 +39,9 @@ class Account(models.Model):
     phone = models.CharField(max_length=40, blank=True)
     signed_up_on = models.DateField()
     invoice_emails = ArrayField(
-        models.EmailField(), default=list, blank=True,
+        models.EmailField(),
+        default=list,
+        blank=True,
         help_text="Where invoices are sent. A delivery address grants nothing (AUTH-4).",
     )
     purchase_order = models.CharField("purchase-order number", max_length=60, blank=True)
@@ -70,11 +77,16 @@ class Contact(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                "account", Upper("email"), name="contact_email_once_an_account",
+                "account",
+                Upper("email"),
+                name="contact_email_once_an_account",
                 violation_error_message="This account has a contact with that e-mail address.",
             ),
         ]
-        indexes = [models.Index(Upper("email"), name="contact_email_upper"), models.Index(Upper("name"), name="contact_name_upper")]
+        indexes = [
+            models.Index(Upper("email"), name="contact_email_upper"),
+            models.Index(Upper("name"), name="contact_name_upper"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} <{self.email}>"
@@ -86,17 +98,23 @@ class ContactRole(models.Model):
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="contact_roles")
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="roles")
-    role = models.CharField(max_length=16, choices=[(role.value, role.value.replace("_", " ").title()) for role in Role])
+    role = models.CharField(
+        max_length=16, choices=[(role.value, role.value.replace("_", " ").title()) for role in Role]
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["contact", "role"], name="contact_role_once"),
             models.UniqueConstraint(
-                fields=["account"], condition=Q(role="PRIMARY"), name="one_primary_contact",
+                fields=["account"],
+                condition=Q(role="PRIMARY"),
+                name="one_primary_contact",
                 violation_error_message="AUTH-1: an account has exactly one Primary Contact.",
             ),
             models.UniqueConstraint(
-                fields=["account"], condition=Q(role="PRIMARY_BILLING"), name="one_primary_billing_contact",
+                fields=["account"],
+                condition=Q(role="PRIMARY_BILLING"),
+                name="one_primary_billing_contact",
                 violation_error_message="AUTH-1: an account has at most one Primary Billing Contact.",
             ),
         ]

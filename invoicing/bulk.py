@@ -11,7 +11,8 @@ def take_ids(model: type[Model], count: int) -> list[int]:
     """As many primary keys of a model's table as asked for, from its own sequence."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [model._meta.db_table, count]
+            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
+            [model._meta.db_table, count],
         )
         return [row[0] for row in cursor.fetchall()]
 
@@ -50,4 +51,6 @@ def keep_to_indexes() -> None:
     reads a whole table a page would make the run quadratic.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
+        cursor.execute(
+            "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+        )

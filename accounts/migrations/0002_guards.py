@@ -23,5 +23,10 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(FUNCTION, "DROP FUNCTION refuse_change()"),
-        *[migrations.RunSQL(GUARD.format(table=table), f"DROP TRIGGER append_only ON {table}; DROP TRIGGER never_emptied ON {table}") for table in TABLES],
+        *[
+            migrations.RunSQL(
+                GUARD.format(table=table), f"DROP TRIGGER append_only ON {table}; DROP TRIGGER never_emptied ON {table}"
+            )
+            for table in TABLES
+        ],
     ]

@@ -42,7 +42,13 @@ PARTNERS = {
     "Metro Managed Services": ["Jade Optics", "King Tailors", "Loft Studios"],
 }
 PREPAID = ["Quick Call Center", "Rural Telehealth", "Sunrise Taxi", "Tandem Support", "Union Dispatch"]
-COMPANIES = [("Verdant Robotics", 5), ("Willow Analytics", 15), ("Xylo Games", 29), ("Yarrow Pharma", 31), ("Zephyr Media", 12)]
+COMPANIES = [
+    ("Verdant Robotics", 5),
+    ("Willow Analytics", 15),
+    ("Xylo Games", 29),
+    ("Yarrow Pharma", 31),
+    ("Zephyr Media", 12),
+]
 
 
 def write_book(folder: Path, *, today: date) -> None:
@@ -143,9 +149,19 @@ def _contacts() -> Rows:
     rows: list[list[str]] = []
     for row in _accounts(date(2026, 6, 1)):
         number = row[0]
-        rows.append([number, f"Pat {row[1].split()[0]}", f"pat@{number.lower()}.example.net", "", "primary;administrator"])
+        rows.append(
+            [number, f"Pat {row[1].split()[0]}", f"pat@{number.lower()}.example.net", "", "primary;administrator"]
+        )
         if row[2] != "client":
-            rows.append([number, f"Robin {row[1].split()[0]}", f"robin@{number.lower()}.example.net", "", "billing;primary-billing"])
+            rows.append(
+                [
+                    number,
+                    f"Robin {row[1].split()[0]}",
+                    f"robin@{number.lower()}.example.net",
+                    "",
+                    "billing;primary-billing",
+                ]
+            )
             rows.append([number, f"Tech {row[1].split()[0]}", f"tech@{number.lower()}.example.net", "", "technical"])
     return rows
 
@@ -154,11 +170,15 @@ def _hosted(first: date) -> Rows:
     rows: list[list[Any]] = []
     for n in range(len(CUSTOMERS)):
         number = f"D{1001 + n}"
-        rows.append([f"{number}-mailbox", number, f"{number.lower()}.example.net", "mailbox", 4 + n, "", month(first, 18), ""])
+        rows.append(
+            [f"{number}-mailbox", number, f"{number.lower()}.example.net", "mailbox", 4 + n, "", month(first, 18), ""]
+        )
         if n % 2 == 0:
             rows.append([f"{number}-backup", number, "Server room", "backup", 2 + n % 5, "", month(first, 10, 11), ""])
         if n % 3 == 1:
-            rows.append([f"{number}-crm", number, "Sales", "crm", 1 + n % 4, "22.50" if n == 4 else "", month(first, 9, 3), ""])
+            rows.append(
+                [f"{number}-crm", number, "Sales", "crm", 1 + n % 4, "22.50" if n == 4 else "", month(first, 9, 3), ""]
+            )
     # Left in the middle of last month: billed to its end, and with nothing due afterwards.
     rows.append(["D1012-office", "D1012", "Front desk", "office", 3, "", month(first, 6), month(first, 2, 18)])
     rows[-2][7] = ""
@@ -170,7 +190,9 @@ def _of_clients(first: date) -> Rows:
     for n in range(12):
         number = f"C{2001 + n}"
         rows.append([f"{number}-office", number, "Staff", "office", 3 + n, "", month(first, 12), ""])
-        rows.append([f"{number}-mailbox", number, "Mail", "mailbox", 5 + 2 * n, "6.00" if n < 3 else "", month(first, 12), ""])
+        rows.append(
+            [f"{number}-mailbox", number, "Mail", "mailbox", 5 + 2 * n, "6.00" if n < 3 else "", month(first, 12), ""]
+        )
     # Added after the 1st: the next invoice carries it for the full month. Removed before the 1st: not billed.
     rows.append(["C2005-backup", "C2005", "Accounts server", "backup", 1, "", month(first, 1, 11), ""])
     rows.append(["C2009-crm", "C2009", "Trial team", "crm", 2, "", month(first, 3, 6), month(first, 1, 1)])
@@ -192,7 +214,10 @@ def _seats(first: date) -> Rows:
     for n, (_, day) in enumerate(COMPANIES):
         number = f"S{4001 + n}"
         plan = "seat-value" if n % 2 else "seat-evaluation"
-        rows += [[f"{number}-{name}", number, name.title(), plan, 1, "", month(first, 3, day), ""] for name in names[: 2 + n % 3]]
+        rows += [
+            [f"{number}-{name}", number, name.title(), plan, 1, "", month(first, 3, day), ""]
+            for name in names[: 2 + n % 3]
+        ]
     # Bought in the middle of a billing month: set-up fee and the first month on that very day.
     rows.append(["S4002-eve", "S4002", "Eve", "seat-value", 1, "", month(first, 1, 21), ""])
     return rows

@@ -30,7 +30,7 @@ from invoicing.sellers.models import Seller
 from invoicing.sellers.queries import today_of
 from invoicing.subscriptions.models import BillingProfile
 
-PASSWORD = "demo"  # noqa: S105 it is printed when the demonstration starts
+PASSWORD = "demo"
 PEOPLE = {"manager": MANAGER, "agent": AGENT, "auditor": AUDITOR}
 
 
@@ -79,7 +79,8 @@ def _people() -> None:
         users.create_superuser("admin", "admin@clausebook.example", PASSWORD)
     for name, group in PEOPLE.items():
         user, is_new = users.get_or_create(
-            username=name, defaults={"email": f"{name}@clausebook.example", "is_staff": True, "first_name": name.title()}
+            username=name,
+            defaults={"email": f"{name}@clausebook.example", "is_staff": True, "first_name": name.title()},
         )
         if is_new:
             user.set_password(PASSWORD)

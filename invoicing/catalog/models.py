@@ -16,7 +16,9 @@ class Vendor(models.Model):
 
     name = models.CharField(max_length=200, unique=True)
     share_percent = models.DecimalField(
-        max_digits=6, decimal_places=3, default=Decimal(100),
+        max_digits=6,
+        decimal_places=3,
+        default=Decimal(100),
         validators=[MinValueValidator(0), MaxValueValidator(100)],
         help_text="How much of each sale, before tax, the vendor is owed.",
     )
@@ -45,7 +47,9 @@ class Product(models.Model):
     charge = models.CharField(max_length=10, choices=Charge, default=Charge.RECURRING)
     unit = models.CharField(max_length=30, blank=True, help_text="What is counted: seat, mailbox, minute.")
     tax_category = models.CharField(
-        max_length=40, blank=True, help_text="Rates of this category apply (TAX-1); empty: only rates for every category."
+        max_length=40,
+        blank=True,
+        help_text="Rates of this category apply (TAX-1); empty: only rates for every category.",
     )
     licensed = models.BooleanField(
         default=False, help_text="Added and removed by the account's Administrator in the control panel only (AUTH-7)."
@@ -80,16 +84,21 @@ class Price(models.Model):
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="prices", db_index=False)
     currency = models.CharField(max_length=3)
     valid_from_on = models.DateField()
-    unit_price = RateField(help_text="Full (active) rate of a unit a billing month; of a unit used, for a per-use plan.")
+    unit_price = RateField(
+        help_text="Full (active) rate of a unit a billing month; of a unit used, for a per-use plan."
+    )
     inactive_price = RateField(null=True, blank=True, help_text="Rate of an inactive seat (SEAT-3); empty: no rebate.")
     setup_fee = RateField(default=0, help_text="Once a subscription, with its first month (SEAT-2).")
     change_fee = RateField(default=0, help_text="Billed at once when a subscription's plan is changed (SEAT-4).")
-    deposit = RateField(default=0, help_text="Taken at an account's first subscription to a plan that takes one (SEAT-1).")
+    deposit = RateField(
+        default=0, help_text="Taken at an account's first subscription to a plan that takes one (SEAT-1)."
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["plan", "currency", "valid_from_on"], name="price_versions_do_not_overlap",
+                fields=["plan", "currency", "valid_from_on"],
+                name="price_versions_do_not_overlap",
                 violation_error_message="There is a price in this currency that begins on that day.",
             ),
             models.CheckConstraint(
@@ -140,56 +149,88 @@ class BillingTerms(models.Model):
 
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=100)
-    clause = models.CharField(max_length=12, help_text="The clause that an invoice line under these terms cites, such as BILL-1.")
+    clause = models.CharField(
+        max_length=12, help_text="The clause that an invoice line under these terms cites, such as BILL-1."
+    )
     timing = models.CharField(max_length=8, choices=Timing)
     anchor = models.CharField(max_length=12, choices=Anchor)
     settlement = models.CharField(max_length=8, choices=Settlement, default=Settlement.INVOICE)
     late_start = models.CharField(
-        "service added after the period began", max_length=12, choices=LateStart, default=LateStart.AT_ONCE,
+        "service added after the period began",
+        max_length=12,
+        choices=LateStart,
+        default=LateStart.AT_ONCE,
         help_text="BILL-2: for terms billed for the period that begins.",
     )
     bridge = models.CharField(
-        "period between two billing days", max_length=10, choices=Bridge, default=Bridge.OVER_HALF,
+        "period between two billing days",
+        max_length=10,
+        choices=Bridge,
+        default=Bridge.OVER_HALF,
         help_text="BILL-5: what the days between the old and the new billing day cost.",
     )
     payment_due_days = models.PositiveSmallIntegerField(
         default=30, help_text="Days from the invoice's date to its due date; 0: due at once."
     )
     approval = models.CharField(
-        max_length=10, choices=Approval, default=Approval.AUTOMATIC, help_text="Whether a run with such accounts waits for a person."
+        max_length=10,
+        choices=Approval,
+        default=Approval.AUTOMATIC,
+        help_text="Whether a run with such accounts waits for a person.",
     )
     hold_total_share = models.DecimalField(
-        "hold: change of the total (%)", max_digits=6, decimal_places=2, default=Decimal(50),
+        "hold: change of the total (%)",
+        max_digits=6,
+        decimal_places=2,
+        default=Decimal(50),
         help_text="A run whose total differs from the last period's by more than this share waits for a person.",
     )
     hold_count_share = models.DecimalField(
-        "hold: change of the count (%)", max_digits=6, decimal_places=2, default=Decimal(50),
+        "hold: change of the count (%)",
+        max_digits=6,
+        decimal_places=2,
+        default=Decimal(50),
         help_text="The same for the number of invoices.",
     )
     hold_account_factor = models.DecimalField(
-        "hold: an account's invoice (times)", max_digits=6, decimal_places=2, default=Decimal(10),
+        "hold: an account's invoice (times)",
+        max_digits=6,
+        decimal_places=2,
+        default=Decimal(10),
         help_text="An invoice more than so many times the account's last one holds the run; 0: never.",
     )
     hold_amount = AmountField(
-        "hold: amount of one invoice", default=Decimal(100_000), help_text="An invoice above this amount holds the run; 0: never."
+        "hold: amount of one invoice",
+        default=Decimal(100_000),
+        help_text="An invoice above this amount holds the run; 0: never.",
     )
     auto_charge = models.BooleanField(
-        "charge on the billing date", default=False, help_text="SEAT-5: the invoiced amount is charged to the payment method."
+        "charge on the billing date",
+        default=False,
+        help_text="SEAT-5: the invoiced amount is charged to the payment method.",
     )
     fee_on_debit = models.BooleanField(
-        "card fee on debit cards", default=True,
+        "card fee on debit cards",
+        default=True,
         help_text="FEE-4: the source says credit and debit. Warning: card networks forbid a surcharge on debit and prepaid cards.",
     )
-    topups_a_day = models.PositiveSmallIntegerField("automatic top-ups a day", default=1, help_text="PRE-2: at most so many.")
+    topups_a_day = models.PositiveSmallIntegerField(
+        "automatic top-ups a day", default=1, help_text="PRE-2: at most so many."
+    )
     low_balance_warning_days = models.PositiveSmallIntegerField(
         default=5, help_text="PRE-3: days before the 1st on which a short balance is warned of."
     )
     credit_limit = AmountField(default=0, help_text="PRE-4: how far below zero a prepaid balance may go.")
-    refund_window_days = models.PositiveSmallIntegerField(default=30, help_text="REF-1: days from signup for a full refund.")
-    refund_ends_at_once = models.BooleanField(
-        default=True, help_text="REF-1: a late refund request ends the account on the day of the decision, instead of after the notice."
+    refund_window_days = models.PositiveSmallIntegerField(
+        default=30, help_text="REF-1: days from signup for a full refund."
     )
-    notice_days = models.PositiveSmallIntegerField(default=30, help_text="TERM-1: days of notice from the receipt of the document.")
+    refund_ends_at_once = models.BooleanField(
+        default=True,
+        help_text="REF-1: a late refund request ends the account on the day of the decision, instead of after the notice.",
+    )
+    notice_days = models.PositiveSmallIntegerField(
+        default=30, help_text="TERM-1: days of notice from the receipt of the document."
+    )
     collections_after_days = models.PositiveSmallIntegerField(
         default=30, help_text="COLL-1: days after the due date when what is unpaid goes to the agency."
     )
@@ -201,7 +242,9 @@ class BillingTerms(models.Model):
         verbose_name_plural = "billing terms"
         constraints = [
             models.CheckConstraint(
-                condition=Q(hold_total_share__gte=0, hold_count_share__gte=0, hold_account_factor__gte=0, hold_amount__gte=0),
+                condition=Q(
+                    hold_total_share__gte=0, hold_count_share__gte=0, hold_account_factor__gte=0, hold_amount__gte=0
+                ),
                 name="terms_bounds_not_negative",
             ),
         ]

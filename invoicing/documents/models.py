@@ -66,7 +66,9 @@ class Delivery(models.Model):
     document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
     address = models.CharField(max_length=254)
-    sequence = models.PositiveSmallIntegerField(default=1, help_text="1, or higher where somebody asked to send it again.")
+    sequence = models.PositiveSmallIntegerField(
+        default=1, help_text="1, or higher where somebody asked to send it again."
+    )
     state = models.CharField(max_length=9, choices=State, default=State.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True)
@@ -79,7 +81,9 @@ class Delivery(models.Model):
         verbose_name_plural = "deliveries"
         constraints = [
             models.UniqueConstraint(fields=["document", "address", "sequence"], name="one_mail_an_address"),
-            models.CheckConstraint(condition=~Q(state="SENT") | Q(sent_at__isnull=False), name="sent_delivery_has_time"),
+            models.CheckConstraint(
+                condition=~Q(state="SENT") | Q(sent_at__isnull=False), name="sent_delivery_has_time"
+            ),
         ]
         indexes = [
             models.Index(fields=["id"], condition=Q(state__in=["PENDING", "SENDING"]), name="delivery_to_send"),

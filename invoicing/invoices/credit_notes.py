@@ -74,9 +74,13 @@ def planned_credit(invoice: Invoice, amounts: Mapping[int, Decimal] | None = Non
     if sentences:
         raise CreditRefused(sentences)
     taxes = _taxes_left(invoice)
-    credits = [_line_credit(lines[pk], amount, taxes.get(pk, []), invoice.currency) for pk, amount in sorted(wanted.items())]
+    credits = [
+        _line_credit(lines[pk], amount, taxes.get(pk, []), invoice.currency) for pk, amount in sorted(wanted.items())
+    ]
     if sum((credit.amount + credit.tax_amount for credit in credits), ZERO) <= 0:
-        raise CreditRefused(["The lines chosen come to nothing to credit; choose lines whose sum is owed by the account."])
+        raise CreditRefused(
+            ["The lines chosen come to nothing to credit; choose lines whose sum is owed by the account."]
+        )
     return credits
 
 
@@ -122,7 +126,8 @@ def _line_credit(one: Creditable, amount: Decimal, taxes: list[tuple[LineTax, De
         one.line,
         amount,
         tuple(
-            (tax, left if ends_it else round_money(tax.amount * amount / one.line.amount, currency)) for tax, left in taxes
+            (tax, left if ends_it else round_money(tax.amount * amount / one.line.amount, currency))
+            for tax, left in taxes
         ),
     )
 
@@ -149,8 +154,13 @@ def credit_invoice(
     issue_drafts([(note.pk, note.account_id, note.kind)], seller=invoice.seller, now=now)
     note.refresh_from_db()
     record_change(
-        "issue credit note", subject=f"credit note {note.number} for invoice {invoice.number}", actor=actor, now=now,
-        account=note.account_id, why=note.reason, detail={"total": str(note.total), "currency": note.currency},
+        "issue credit note",
+        subject=f"credit note {note.number} for invoice {invoice.number}",
+        actor=actor,
+        now=now,
+        account=note.account_id,
+        why=note.reason,
+        detail={"total": str(note.total), "currency": note.currency},
     )
     return note
 
@@ -159,10 +169,21 @@ def _draft_note(invoice: Invoice, credits: list[LineCredit], *, reason: str, on:
     subtotal = -sum((credit.amount for credit in credits), ZERO)
     tax_total = -sum((credit.tax_amount for credit in credits), ZERO)
     note = Invoice.objects.create(
-        account_id=invoice.account_id, seller=invoice.seller, kind=Invoice.Kind.CREDIT_NOTE, issued_on=on, due_on=on,
-        currency=invoice.currency, terms_code=invoice.terms_code, subtotal=subtotal, tax_total=tax_total,
-        total=subtotal + tax_total, period_start=invoice.period_start, period_end=invoice.period_end,
-        buyer=invoice.buyer, corrects=invoice, reason=reason[:300],
+        account_id=invoice.account_id,
+        seller=invoice.seller,
+        kind=Invoice.Kind.CREDIT_NOTE,
+        issued_on=on,
+        due_on=on,
+        currency=invoice.currency,
+        terms_code=invoice.terms_code,
+        subtotal=subtotal,
+        tax_total=tax_total,
+        total=subtotal + tax_total,
+        period_start=invoice.period_start,
+        period_end=invoice.period_end,
+        buyer=invoice.buyer,
+        corrects=invoice,
+        reason=reason[:300],
     )
     for position, credit in enumerate(credits, start=1):
         _draft_line(note, position, credit)
@@ -173,19 +194,38 @@ def _draft_line(note: Invoice, position: int, credit: LineCredit) -> None:
     line = credit.line
     whole = credit.amount == line.amount
     credited = InvoiceLine.objects.create(
-        invoice=note, account_id=note.account_id, position=position, client_id=line.client_id,
-        subscription_id=line.subscription_id, one_off_id=line.one_off_id, credits_line=line, kind=InvoiceLine.Kind.CREDIT,
-        plan_id=line.plan_id, description=line.description, period_start=line.period_start, period_end=line.period_end,
-        quantity=line.quantity if whole else 1, unit_price=-line.unit_price if whole else -credit.amount,
-        amount=-credit.amount, tax_amount=-credit.tax_amount, clause="BILL-6",
-        why={"terms": note.terms_code, "corrects": note.corrects.number if note.corrects else "", "reason": note.reason},
+        invoice=note,
+        account_id=note.account_id,
+        position=position,
+        client_id=line.client_id,
+        subscription_id=line.subscription_id,
+        one_off_id=line.one_off_id,
+        credits_line=line,
+        kind=InvoiceLine.Kind.CREDIT,
+        plan_id=line.plan_id,
+        description=line.description,
+        period_start=line.period_start,
+        period_end=line.period_end,
+        quantity=line.quantity if whole else 1,
+        unit_price=-line.unit_price if whole else -credit.amount,
+        amount=-credit.amount,
+        tax_amount=-credit.tax_amount,
+        clause="BILL-6",
+        why={
+            "terms": note.terms_code,
+            "corrects": note.corrects.number if note.corrects else "",
+            "reason": note.reason,
+        },
     )
     LineTax.objects.bulk_create(
         LineTax(
-            account_id=note.account_id, line=credited, rate_id=tax.rate_id, name=tax.name, rate_percent=tax.rate_percent,
-            base=-credit.amount, amount=-amount,
+            account_id=note.account_id,
+            line=credited,
+            rate_id=tax.rate_id,
+            name=tax.name,
+            rate_percent=tax.rate_percent,
+            base=-credit.amount,
+            amount=-amount,
         )
         for tax, amount in credit.taxes
     )
-
-

@@ -113,5 +113,8 @@ def _price(line: Explained) -> str:
 def _taxes(line: Explained) -> str:
     if not line.taxes:
         return ""
-    named = ", ".join(f"{name} {percent.normalize():f} % = {format_money(amount, line.currency)}" for name, percent, amount in line.taxes)
+    named = ", ".join(
+        f"{name} {percent.normalize():f} % = {format_money(amount, line.currency)}"
+        for name, percent, amount in line.taxes
+    )
     return f" TAX-1: {named}."

@@ -45,7 +45,7 @@ class Invoice(models.Model):
     seller = models.ForeignKey(Seller, on_delete=models.PROTECT, related_name="invoices", db_index=False)
     kind = models.CharField(max_length=12, choices=Kind, default=Kind.INVOICE)
     status = models.CharField(max_length=8, choices=Status, default=Status.DRAFT)
-    number = models.CharField(max_length=40, null=True)  # noqa: DJ001 a draft has none, and NULLs do not collide
+    number = models.CharField(max_length=40, null=True)
     sequence = models.PositiveBigIntegerField(null=True)
     issued_on = models.DateField(help_text="The invoice's date, in the seller's time zone.")
     due_on = models.DateField()
@@ -58,8 +58,12 @@ class Invoice(models.Model):
     period_start = models.DateField(null=True)
     period_end = models.DateField(null=True, help_text="The first day after the period.")
     buyer = models.JSONField(help_text="Name, address, account number and purchase order as printed.")
-    letterhead = models.ForeignKey(Letterhead, null=True, on_delete=models.PROTECT, related_name="invoices", db_index=False)
-    corrects = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="corrections", db_index=False)
+    letterhead = models.ForeignKey(
+        Letterhead, null=True, on_delete=models.PROTECT, related_name="invoices", db_index=False
+    )
+    corrects = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="corrections", db_index=False
+    )
     reason = models.CharField(max_length=300, blank=True)
 
     class Meta:
@@ -70,12 +74,21 @@ class Invoice(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(status="DRAFT", number__isnull=True, sequence__isnull=True)
-                | Q(status="ISSUED", number__isnull=False, sequence__isnull=False, issued_at__isnull=False, letterhead__isnull=False),
+                | Q(
+                    status="ISSUED",
+                    number__isnull=False,
+                    sequence__isnull=False,
+                    issued_at__isnull=False,
+                    letterhead__isnull=False,
+                ),
                 name="issued_invoice_is_numbered",
             ),
-            models.CheckConstraint(condition=Q(total=models.F("subtotal") + models.F("tax_total")), name="invoice_total_is_sum"),
             models.CheckConstraint(
-                condition=Q(kind="INVOICE", total__gt=0) | Q(kind="CREDIT_NOTE", total__lt=0), name="invoice_total_has_sign_of_kind"
+                condition=Q(total=models.F("subtotal") + models.F("tax_total")), name="invoice_total_is_sum"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="INVOICE", total__gt=0) | Q(kind="CREDIT_NOTE", total__lt=0),
+                name="invoice_total_has_sign_of_kind",
             ),
             # The one index serves equality and search by prefix alike.
             models.UniqueConstraint(fields=["number"], name="invoice_number_once", opclasses=["varchar_pattern_ops"]),
@@ -126,9 +139,15 @@ class InvoiceLine(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="invoice_lines", db_index=False)
     position = models.PositiveIntegerField()
     client = models.ForeignKey(Account, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
-    subscription = models.ForeignKey(Subscription, null=True, on_delete=models.PROTECT, related_name="invoice_lines", db_index=False)
-    one_off = models.ForeignKey(OneOffCharge, null=True, on_delete=models.PROTECT, related_name="invoice_lines", db_index=False)
-    credits_line = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="credits", db_index=False)
+    subscription = models.ForeignKey(
+        Subscription, null=True, on_delete=models.PROTECT, related_name="invoice_lines", db_index=False
+    )
+    one_off = models.ForeignKey(
+        OneOffCharge, null=True, on_delete=models.PROTECT, related_name="invoice_lines", db_index=False
+    )
+    credits_line = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="credits", db_index=False
+    )
     kind = models.CharField(max_length=9, choices=Kind)
     plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     description = models.CharField(max_length=400)
@@ -146,7 +165,8 @@ class InvoiceLine(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["subscription", "kind", "period_start", "quantity_from"],
-                condition=Q(subscription__isnull=False) & ~Q(kind="CREDIT"), name="period_billed_once",
+                condition=Q(subscription__isnull=False) & ~Q(kind="CREDIT"),
+                name="period_billed_once",
             ),
             models.UniqueConstraint(
                 fields=["one_off"], condition=Q(one_off__isnull=False) & ~Q(kind="CREDIT"), name="one_off_billed_once"

@@ -90,8 +90,12 @@ def issue_drafts(drafts: Sequence[tuple[int, int, str]], *, seller: Seller, now:
             cursor.execute(
                 NUMBERED,
                 {
-                    "ids": array_of(of_kind_ids), "sequences": array_of(range(start, start + len(of_kind_ids))), "prefix": series.prefix,
-                    "width": series.width, "now": now, "letterhead": letterhead.pk,
+                    "ids": array_of(of_kind_ids),
+                    "sequences": array_of(range(start, start + len(of_kind_ids))),
+                    "prefix": series.prefix,
+                    "width": series.width,
+                    "now": now,
+                    "letterhead": letterhead.pk,
                 },
             )
             if cursor.rowcount != len(of_kind_ids):
@@ -105,7 +109,9 @@ class NotADraft(Exception):
     """Some of the drafts to be issued were issued or dropped meanwhile."""
 
     def __init__(self, invoice_ids: Sequence[int]) -> None:
-        super().__init__(f"Among the invoices {list(invoice_ids)[:20]} there are some that are no drafts any more. Nothing was issued.")
+        super().__init__(
+            f"Among the invoices {list(invoice_ids)[:20]} there are some that are no drafts any more. Nothing was issued."
+        )
 
 
 def take_numbers(seller: Seller, kind: str, count: int) -> tuple[NumberSeries, int]:

@@ -79,5 +79,3 @@ class Posting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.ledger_account} {self.amount:f} {self.currency} of entry {self.entry_id}"
-
-

@@ -33,7 +33,9 @@ def post(
     :raises Unbalanced: if the sides do not sum to zero
     """
     if difference := sum(side.amount for side in sides):
-        raise Unbalanced(f"The postings of {source} differ by {difference} {currency}; an entry's postings sum to zero.")
+        raise Unbalanced(
+            f"The postings of {source} differ by {difference} {currency}; an entry's postings sum to zero."
+        )
     entry, posted = LedgerEntry.objects.get_or_create(
         source=source, defaults={"account_id": account_id, "kind": kind, "currency": currency, "on": on, "at": now}
     )
@@ -41,8 +43,13 @@ def post(
         Posting.objects.bulk_create(
             [
                 Posting(
-                    entry=entry, account_id=account_id, ledger_account=side.ledger_account, category=side.category,
-                    invoice_id=side.invoice_id, currency=currency, amount=side.amount,
+                    entry=entry,
+                    account_id=account_id,
+                    ledger_account=side.ledger_account,
+                    category=side.category,
+                    invoice_id=side.invoice_id,
+                    currency=currency,
+                    amount=side.amount,
                 )
                 for side in sides
             ]

@@ -22,8 +22,14 @@ from invoicing.sellers.models import Seller
 ON = date(2026, 12, 1)
 # In the order of their references. What the run also updates, one profile an account, is no part of the floor.
 WRITTEN = (
-    "invoicing_invoice", "invoicing_invoiceline", "invoicing_linetax", "invoicing_ledgerentry", "invoicing_posting",
-    "invoicing_document", "invoicing_delivery", "invoicing_runitem",
+    "invoicing_invoice",
+    "invoicing_invoiceline",
+    "invoicing_linetax",
+    "invoicing_ledgerentry",
+    "invoicing_posting",
+    "invoicing_document",
+    "invoicing_delivery",
+    "invoicing_runitem",
 )
 
 BOOK = """
@@ -100,19 +106,26 @@ def floor() -> float:
     """Seconds that COPY takes for the rows that the run wrote, into the same tables emptied, keys and triggers in place."""
     with tempfile.TemporaryDirectory() as directory, connection.cursor() as cursor:
         for table in WRITTEN:
-            with (Path(directory) / table).open("wb") as file, cursor.copy(f"COPY (SELECT * FROM {table} ORDER BY id) TO STDOUT") as copy:
+            with (
+                (Path(directory) / table).open("wb") as file,
+                cursor.copy(f"COPY (SELECT * FROM {table} ORDER BY id) TO STDOUT") as copy,
+            ):
                 for data in copy:
                     file.write(data)
         cursor.execute("RESET ROLE; SET billing.tables_may_be_emptied = 'yes'; TRUNCATE " + ", ".join(WRITTEN))
         # Rows copied back are issued already, which the guards on the lines would refuse. Foreign keys stay.
-        cursor.execute("ALTER TABLE invoicing_invoiceline DISABLE TRIGGER USER; ALTER TABLE invoicing_linetax DISABLE TRIGGER USER")
+        cursor.execute(
+            "ALTER TABLE invoicing_invoiceline DISABLE TRIGGER USER; ALTER TABLE invoicing_linetax DISABLE TRIGGER USER"
+        )
         began = perf_counter()
         for table in WRITTEN:
             with (Path(directory) / table).open("rb") as file, cursor.copy(f"COPY {table} FROM STDIN") as copy:
                 while data := file.read(1 << 18):
                     copy.write(data)
         seconds = perf_counter() - began
-        cursor.execute("ALTER TABLE invoicing_invoiceline ENABLE TRIGGER USER; ALTER TABLE invoicing_linetax ENABLE TRIGGER USER")
+        cursor.execute(
+            "ALTER TABLE invoicing_invoiceline ENABLE TRIGGER USER; ALTER TABLE invoicing_linetax ENABLE TRIGGER USER"
+        )
     return seconds
 
 

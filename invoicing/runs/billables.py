@@ -70,8 +70,13 @@ class Catalog:
         self.plans = _plans()
         self.rates = tuple(
             Rate(
-                rate.pk, Address(rate.country, rate.state, rate.county, rate.city, rate.postal_code), rate.tax_category,
-                rate.name, rate.rate_percent, rate.valid_from_on, rate.valid_to_on,
+                rate.pk,
+                Address(rate.country, rate.state, rate.county, rate.city, rate.postal_code),
+                rate.tax_category,
+                rate.name,
+                rate.rate_percent,
+                rate.valid_from_on,
+                rate.valid_to_on,
             )
             for rate in TaxRate.objects.all()
         )
@@ -87,9 +92,15 @@ class Catalog:
 
 def _terms(terms: BillingTerms) -> Terms:
     return Terms(
-        terms.pk, terms.code, terms.clause, terms.timing == BillingTerms.Timing.ARREARS,
-        terms.anchor == BillingTerms.Anchor.ANNIVERSARY, terms.settlement == BillingTerms.Settlement.BALANCE,
-        terms.late_start, terms.bridge, terms.payment_due_days,
+        terms.pk,
+        terms.code,
+        terms.clause,
+        terms.timing == BillingTerms.Timing.ARREARS,
+        terms.anchor == BillingTerms.Anchor.ANNIVERSARY,
+        terms.settlement == BillingTerms.Settlement.BALANCE,
+        terms.late_start,
+        terms.bridge,
+        terms.payment_due_days,
     )
 
 
@@ -98,13 +109,23 @@ def _plans() -> dict[int, PlanSold]:
     for price in Price.objects.order_by("plan_id", "currency", "valid_from_on"):
         versions[price.plan_id][price.currency].append(
             PriceVersion(
-                price.pk, price.valid_from_on, price.unit_price, price.inactive_price, price.setup_fee, price.change_fee,
+                price.pk,
+                price.valid_from_on,
+                price.unit_price,
+                price.inactive_price,
+                price.setup_fee,
+                price.change_fee,
                 price.deposit,
             )
         )
     return {
         plan.pk: PlanSold(
-            plan.pk, plan.code, plan.name, plan.product.code, plan.product.tax_category, plan.product.licensed,
+            plan.pk,
+            plan.code,
+            plan.name,
+            plan.product.code,
+            plan.product.tax_category,
+            plan.product.licensed,
             {currency: tuple(of_currency) for currency, of_currency in versions[plan.pk].items()},
         )
         for plan in Plan.objects.select_related("product")
@@ -142,9 +163,16 @@ def read_page(accounts: Sequence[DueAccount], catalog: Catalog, *, drafts_count:
     deposits = _deposits_taken(ids, drafts_count)
     billables = [
         Billable(
-            account.account_id, catalog.terms[account.terms_id], account.currency, calendars[account.account_id],
-            account.bill_from_on, look_from[account.account_id], tuple(holdings.get(account.account_id, ())),
-            tuple(one_offs.get(account.account_id, ())), billed.get(account.account_id, {}), account.account_id in deposits,
+            account.account_id,
+            catalog.terms[account.terms_id],
+            account.currency,
+            calendars[account.account_id],
+            account.bill_from_on,
+            look_from[account.account_id],
+            tuple(holdings.get(account.account_id, ())),
+            tuple(one_offs.get(account.account_id, ())),
+            billed.get(account.account_id, {}),
+            account.account_id in deposits,
         )
         for account in accounts
     ]
@@ -160,7 +188,10 @@ def _rows(sql: str, *arrays: Iterable[Any]) -> list[tuple[Any, ...]]:
 def _clients(partner_ids: list[int]) -> dict[int, tuple[int, str]]:
     if not partner_ids:
         return {}
-    found = _rows("SELECT id, parent_id, number || ' ' || name FROM accounts_account WHERE parent_id = ANY(%s::bigint[])", partner_ids)
+    found = _rows(
+        "SELECT id, parent_id, number || ' ' || name FROM accounts_account WHERE parent_id = ANY(%s::bigint[])",
+        partner_ids,
+    )
     return {client: (partner, name) for client, partner, name in found}
 
 
@@ -219,9 +250,19 @@ def _holdings(
         payer = payer_of.get(account_id)
         found[payer or account_id].append(
             Holding(
-                id_, reference, label, account_id if payer else None, plans[plan_id], unit_price, started_on, ended_on, quantity,
+                id_,
+                reference,
+                label,
+                account_id if payer else None,
+                plans[plan_id],
+                unit_price,
+                started_on,
+                ended_on,
+                quantity,
                 tuple(QuantityHeld(*row) for row in quantities[id_]) if id_ in quantities else (),
-                tuple(PlanLeft(on, plans[left], plans[to]) for on, left, to in plans_left[id_]) if id_ in plans_left else (),
+                tuple(PlanLeft(on, plans[left], plans[to]) for on, left, to in plans_left[id_])
+                if id_ in plans_left
+                else (),
                 tuple(SeatInactive(*row) for row in inactive[id_]) if id_ in inactive else (),
             )
         )
@@ -272,14 +313,17 @@ def _billed(
         " FROM unnest(%s::bigint[], %s::date[]) AS held(id, low)"
         " JOIN invoicing_invoiceline l ON l.subscription_id = held.id AND l.period_start >= held.low AND l.kind <> 'CREDIT'"
         f"{'' if drafts_count else _OF_ISSUED} GROUP BY 1, 2, 3",
-        ids, lows,
+        ids,
+        lows,
     ):
         found[payer[subscription_id]][BilledKey(subscription_id, kind, period_start)] = quantity
     return found
 
 
 def _deposits_taken(ids: list[int], drafts_count: bool) -> set[int]:
-    sql = "SELECT l.account_id FROM invoicing_invoiceline l WHERE l.kind = 'DEPOSIT' AND l.account_id = ANY(%s::bigint[])"
+    sql = (
+        "SELECT l.account_id FROM invoicing_invoiceline l WHERE l.kind = 'DEPOSIT' AND l.account_id = ANY(%s::bigint[])"
+    )
     return {row[0] for row in _rows(sql if drafts_count else sql + _OF_ISSUED, ids)}
 
 

@@ -91,7 +91,7 @@ CHECKS = [
     ),
     Check(
         "each account of a finished run ended invoiced, with nothing due, or parked",
-        "SELECT r.\"on\", a.number, i.outcome FROM invoicing_run r JOIN invoicing_runitem i ON i.run_id = r.id JOIN accounts_account a ON a.id = i.account_id"
+        'SELECT r."on", a.number, i.outcome FROM invoicing_run r JOIN invoicing_runitem i ON i.run_id = r.id JOIN accounts_account a ON a.id = i.account_id'
         " LEFT JOIN invoicing_invoice v ON v.id = i.invoice_id WHERE r.state = 'DONE' AND (i.outcome = 'PROPOSED'"
         " OR (i.outcome = 'INVOICED' AND v.status IS DISTINCT FROM 'ISSUED')) ORDER BY 1, 2",
         "Run of {0}: account {1} is {2}, and its invoice is not issued.",

@@ -55,21 +55,65 @@ def _save_or_park(run: Run, proposal: Proposal, sequences: dict[int, int]) -> in
     except (IntegrityError, DataError) as error:
         logger.exception("run %s: account %s was refused by the database", run.on, proposal.account.number)
         reason = internal_failure(proposal.account, error)
-        return _save(run, [Proposal(proposal.account, RunItem.Outcome.PARKED, proposal.next_billing_on, reason=reason)], sequences)
+        return _save(
+            run,
+            [Proposal(proposal.account, RunItem.Outcome.PARKED, proposal.next_billing_on, reason=reason)],
+            sequences,
+        )
 
 
 INVOICE_COLUMNS = (
-    "id", "account_id", "seller_id", "kind", "status", "issued_on", "due_on", "currency", "terms_code", "subtotal",
-    "tax_total", "total", "period_start", "period_end", "buyer", "reason", "letterhead_id",
+    "id",
+    "account_id",
+    "seller_id",
+    "kind",
+    "status",
+    "issued_on",
+    "due_on",
+    "currency",
+    "terms_code",
+    "subtotal",
+    "tax_total",
+    "total",
+    "period_start",
+    "period_end",
+    "buyer",
+    "reason",
+    "letterhead_id",
 )
 LINE_COLUMNS = (
-    "invoice_id", "account_id", "position", "client_id", "subscription_id", "one_off_id", "kind", "plan_id",
-    "description", "period_start", "period_end", "quantity_from", "quantity", "unit_price", "amount", "tax_amount", "clause", "why",
+    "invoice_id",
+    "account_id",
+    "position",
+    "client_id",
+    "subscription_id",
+    "one_off_id",
+    "kind",
+    "plan_id",
+    "description",
+    "period_start",
+    "period_end",
+    "quantity_from",
+    "quantity",
+    "unit_price",
+    "amount",
+    "tax_amount",
+    "clause",
+    "why",
 )
 TAX_COLUMNS = ("account_id", "line_id", "rate_id", "name", "rate_percent", "base", "amount")
 ITEM_COLUMNS = (
-    "run_id", "account_id", "sequence", "outcome", "reason", "invoice_id", "currency", "total", "next_billing_on",
-    "billed_until_on", "profile_revision",
+    "run_id",
+    "account_id",
+    "sequence",
+    "outcome",
+    "reason",
+    "invoice_id",
+    "currency",
+    "total",
+    "next_billing_on",
+    "billed_until_on",
+    "profile_revision",
 )
 
 
@@ -107,9 +151,23 @@ def _invoice_row(run: Run, proposal: Proposal, invoice_id: int, letterhead_id: i
     assert draft is not None
     reason = "Rebates and credits exceed the charges (SEAT-3)." if draft.kind == "CREDIT_NOTE" else ""
     return (
-        invoice_id, account.account_id, run.seller_id, draft.kind, "DRAFT", run.on, draft.due_on, account.currency,
-        _terms_code(draft), draft.subtotal, draft.tax_total, draft.total, draft.period_start, draft.period_end,
-        json.dumps(buyer_of(account, _clients_on(proposal), home=run.seller.country)), reason, letterhead_id,
+        invoice_id,
+        account.account_id,
+        run.seller_id,
+        draft.kind,
+        "DRAFT",
+        run.on,
+        draft.due_on,
+        account.currency,
+        _terms_code(draft),
+        draft.subtotal,
+        draft.tax_total,
+        draft.total,
+        draft.period_start,
+        draft.period_end,
+        json.dumps(buyer_of(account, _clients_on(proposal), home=run.seller.country)),
+        reason,
+        letterhead_id,
     )
 
 
@@ -142,18 +200,40 @@ def buyer_of(account: DueAccount, client_names: dict[int, str], *, home: str) ->
 
 
 def _add_line_rows(
-    proposal: Proposal, invoice_id: int, line_ids: Iterator[int | None], lines: list[Sequence[Any]], taxes: list[Sequence[Any]]
+    proposal: Proposal,
+    invoice_id: int,
+    line_ids: Iterator[int | None],
+    lines: list[Sequence[Any]],
+    taxes: list[Sequence[Any]],
 ) -> None:
     account_id = proposal.account.account_id
     assert proposal.draft is not None
     for position, (charge, line_taxes, tax_amount) in enumerate(proposal.draft.lines, start=1):
         line_id = next(line_ids)
         start, end = (charge.period.start, charge.period.end) if charge.period else (None, None)
-        lines.append((
-            line_id, invoice_id, account_id, position, charge.client_id, charge.subscription_id, charge.one_off_id,
-            charge.kind, charge.plan.id, charge.description[:400], start, end, charge.quantity_from, charge.quantity,
-            charge.unit_price, charge.amount, tax_amount, charge.clause, _reasons(tuple(charge.why.items())),
-        ))
+        lines.append(
+            (
+                line_id,
+                invoice_id,
+                account_id,
+                position,
+                charge.client_id,
+                charge.subscription_id,
+                charge.one_off_id,
+                charge.kind,
+                charge.plan.id,
+                charge.description[:400],
+                start,
+                end,
+                charge.quantity_from,
+                charge.quantity,
+                charge.unit_price,
+                charge.amount,
+                tax_amount,
+                charge.clause,
+                _reasons(tuple(charge.why.items())),
+            )
+        )
         for tax in line_taxes:
             taxes.append((account_id, line_id, tax.rate_id, tax.name, tax.rate_percent, tax.base, tax.amount))
 
@@ -167,9 +247,17 @@ def _reasons(why: tuple[tuple[str, Any], ...]) -> str:
 def _item_row(run: Run, proposal: Proposal, invoice_ids: dict[int, int], sequences: dict[int, int]) -> Sequence[Any]:
     account = proposal.account
     return (
-        run.pk, account.account_id, sequences.get(account.account_id, 0) + 1, proposal.outcome, proposal.reason,
-        invoice_ids.get(account.account_id), account.currency, proposal.total, proposal.next_billing_on,
-        proposal.billed_until_on, account.revision,
+        run.pk,
+        account.account_id,
+        sequences.get(account.account_id, 0) + 1,
+        proposal.outcome,
+        proposal.reason,
+        invoice_ids.get(account.account_id),
+        account.currency,
+        proposal.total,
+        proposal.next_billing_on,
+        proposal.billed_until_on,
+        account.revision,
     )
 
 

@@ -15,7 +15,9 @@ DUE = f"""
 """
 
 
-def due_accounts(run_seller_id: int, on: date, *, after: int, limit: int, account_id: int | None, lock: str) -> list[DueAccount]:
+def due_accounts(
+    run_seller_id: int, on: date, *, after: int, limit: int, account_id: int | None, lock: str
+) -> list[DueAccount]:
     """A page of the accounts whose billing date has come, in order of their ids; locked as `lock` says."""
     sql, parameters = DUE, [run_seller_id, on, after]
     if account_id is not None:

@@ -36,7 +36,9 @@ def issue_approved(
                 return
 
 
-def _issue_pages(run: Run, *, now: datetime, skip_locked: bool, workers: int, progress: Callable[[str, int], None]) -> None:
+def _issue_pages(
+    run: Run, *, now: datetime, skip_locked: bool, workers: int, progress: Callable[[str, int], None]
+) -> None:
     cursor = Cursor()
 
     def work() -> None:
@@ -80,7 +82,9 @@ def issue_page(run: Run, page: Cursor, *, now: datetime, account_id: int | None,
         page.after = rows[-1][2]
     with connection.cursor() as cursor:
         ids, invoice_ids, account_ids, kinds, next_on, until_on = map(list, zip(*rows, strict=True))
-        cursor.execute("UPDATE invoicing_runitem SET outcome = 'INVOICED' WHERE id = ANY(%s::bigint[])", [array_of(ids)])
+        cursor.execute(
+            "UPDATE invoicing_runitem SET outcome = 'INVOICED' WHERE id = ANY(%s::bigint[])", [array_of(ids)]
+        )
         cursor.execute(_MOVE_ON, [array_of(values) for values in (account_ids, next_on, until_on)])
     issue_drafts(list(zip(invoice_ids, account_ids, kinds, strict=True)), seller=run.seller, now=now)
     return len(rows)

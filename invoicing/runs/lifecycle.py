@@ -42,7 +42,9 @@ def move(run: Run, state: str) -> None:
     if state == run.state:
         return
     if state not in Run.TRANSITIONS[State(run.state)]:
-        raise RunRefused(f"The run of {run.on} is {run.get_state_display().lower()} and cannot become {State(state).label.lower()}.")
+        raise RunRefused(
+            f"The run of {run.on} is {run.get_state_display().lower()} and cannot become {State(state).label.lower()}."
+        )
     run.state = state
     run.save(update_fields=["state"])
 
@@ -85,7 +87,11 @@ def release(run: Run, *, actor: Actor, now: datetime) -> None:
     run.save(update_fields=["approved_by", "approved_at", "hold_reasons"])
     move(run, State.ISSUING)
     record_change(
-        "approve run", subject=str(run), actor=actor, now=now, detail={"holds": run.hold_reasons, "on": run.on.isoformat()}
+        "approve run",
+        subject=str(run),
+        actor=actor,
+        now=now,
+        detail={"holds": run.hold_reasons, "on": run.on.isoformat()},
     )
 
 

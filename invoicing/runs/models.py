@@ -72,7 +72,9 @@ class RunItem(models.Model):
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="items", db_index=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="run_items", db_index=False)
-    sequence = models.PositiveSmallIntegerField(default=1, help_text="2 where an account bought something on a day already billed.")
+    sequence = models.PositiveSmallIntegerField(
+        default=1, help_text="2 where an account bought something on a day already billed."
+    )
     outcome = models.CharField(max_length=11, choices=Outcome)
     reason = models.TextField(blank=True, help_text="Why it is parked, in a sentence.")
     invoice = models.OneToOneField(Invoice, null=True, on_delete=models.SET_NULL, related_name="run_item")
@@ -88,7 +90,8 @@ class RunItem(models.Model):
             models.UniqueConstraint(fields=["run", "account", "sequence"], name="one_item_an_account"),
             models.UniqueConstraint(
                 fields=["account"],
-                condition=Q(outcome__in=["PROPOSED", "PARKED"], superseded_by__isnull=True), name="one_open_item_an_account",
+                condition=Q(outcome__in=["PROPOSED", "PARKED"], superseded_by__isnull=True),
+                name="one_open_item_an_account",
             ),
             models.CheckConstraint(condition=~Q(outcome="PARKED") | ~Q(reason=""), name="parked_with_a_reason"),
         ]

@@ -115,7 +115,12 @@ def _issue_one_account(run: Run, account_id: int, *, actor: Actor, now: datetime
             issue_page(run, Cursor(), now=now, account_id=account_id, skip_locked=False)
             if reasons:
                 record_change(
-                    "approve account", subject=str(run), actor=actor, now=now, account=account_id, detail={"holds": reasons}
+                    "approve account",
+                    subject=str(run),
+                    actor=actor,
+                    now=now,
+                    account=account_id,
+                    detail={"holds": reasons},
                 )
         if run.state == State.PROPOSING:
             hold_or_finish(run, now=now)
@@ -150,7 +155,9 @@ def discard(run: Run, *, actor: Actor, now: datetime, why: str) -> Run:
     if run.state == State.DISCARDED:
         raise RunRefused(f"The run of {run.on} was discarded before.")
     if run.state == State.ISSUING or run.items.filter(outcome=Outcome.INVOICED).exists():
-        raise RunRefused(f"Invoices of the run of {run.on} were issued; an issued invoice is corrected by a credit note (BILL-6).")
+        raise RunRefused(
+            f"Invoices of the run of {run.on} were issued; an issued invoice is corrected by a credit note (BILL-6)."
+        )
     lock_accounts(list(run.items.values_list("account_id", flat=True)))
     drop_drafts(list(run.items.exclude(invoice=None).values_list("invoice_id", flat=True)))
     with connection.cursor() as cursor:

@@ -52,11 +52,15 @@ def proposals(accounts: Sequence[DueAccount], catalog: Catalog, *, drafts_count:
     except DatabaseError:
         raise
     except Exception:
-        logger.exception("a page of %s accounts could not be read on %s, reading them one by one", len(accounts), catalog.on)
+        logger.exception(
+            "a page of %s accounts could not be read on %s, reading them one by one", len(accounts), catalog.on
+        )
         # The catalog was read before the page: what was added to it since is no fault of the account.
         fresh = Catalog(on=catalog.on)
         return [_read_alone(account, fresh, drafts_count) for account in accounts]
-    return [_proposal(account, billable, page, catalog) for account, billable in zip(accounts, page.billables, strict=True)]
+    return [
+        _proposal(account, billable, page, catalog) for account, billable in zip(accounts, page.billables, strict=True)
+    ]
 
 
 def _read_alone(account: DueAccount, catalog: Catalog, drafts_count: bool) -> Proposal:
@@ -115,7 +119,9 @@ def _priced(account: DueAccount, billable: Billable, page: Page, catalog: Catalo
         if draft is not None and any(line.charge.amount for line in draft.lines):
             # What cancels out is written nowhere, and so stays open to the next look.
             until = None
-        still_held = any(held.ended_on is None or held.ended_on > begun for held in billable.holdings) or billable.one_offs
+        still_held = (
+            any(held.ended_on is None or held.ended_on > begun for held in billable.holdings) or billable.one_offs
+        )
         return Proposal(account, RunItem.Outcome.NOTHING_DUE, following if still_held else None, until)
     if billable.terms.from_balance:
         reason = UNSETTLED.format(amount=format_money(draft.total, account.currency))

@@ -68,7 +68,11 @@ class _Pages:
             return None
         with self.cursor.turn:
             accounts = due_accounts(
-                self.run.seller_id, self.run.on, after=self.cursor.after, limit=self.size, account_id=self.account_id,
+                self.run.seller_id,
+                self.run.on,
+                after=self.cursor.after,
+                limit=self.size,
+                account_id=self.account_id,
                 lock=self.lock,
             )
             if not accounts:
@@ -126,7 +130,9 @@ def _not_open_elsewhere(run: Run, accounts: list[DueAccount]) -> tuple[list[DueA
 def replace_proposals(run: Run, page: list[DueAccount], catalog: Catalog) -> None:
     """Replace the open items of these accounts in this run by what is due now."""
     items = run.items.filter(
-        outcome__in=[RunItem.Outcome.PARKED, RunItem.Outcome.PROPOSED], superseded_by=None, account_id__in=[one.account_id for one in page]
+        outcome__in=[RunItem.Outcome.PARKED, RunItem.Outcome.PROPOSED],
+        superseded_by=None,
+        account_id__in=[one.account_id for one in page],
     )
     drop_drafts(list(items.exclude(invoice=None).values_list("invoice_id", flat=True)))
     sequences = {account_id: sequence - 1 for account_id, sequence in items.values_list("account_id", "sequence")}

@@ -158,8 +158,12 @@ def holds(run: Run, *, account_id: int | None = None) -> list[str]:
 
 def _bounds(terms: BillingTerms) -> Bounds:
     return Bounds(
-        terms.code, terms.approval == BillingTerms.Approval.REVIEW, terms.hold_total_share, terms.hold_count_share,
-        terms.hold_account_factor, terms.hold_amount,
+        terms.code,
+        terms.approval == BillingTerms.Approval.REVIEW,
+        terms.hold_total_share,
+        terms.hold_count_share,
+        terms.hold_account_factor,
+        terms.hold_amount,
     )
 
 
@@ -221,7 +225,12 @@ def differences(run: Run, *, limit: int = 50, offset: int = 0, reason: str = "",
             " AND (%(search)s = '' OR starts_with(upper(number), upper(%(search)s)) OR starts_with(upper(name), upper(%(search)s)))"
             " ORDER BY abs(total - last_total) DESC, number LIMIT %(limit)s OFFSET %(offset)s",
             {
-                "run": run.pk, "on": run.on, "since": since_of(run), "limit": limit, "offset": offset, "reason": reason,
+                "run": run.pk,
+                "on": run.on,
+                "since": since_of(run),
+                "limit": limit,
+                "offset": offset,
+                "reason": reason,
                 "search": search,
             },
         )

@@ -24,23 +24,30 @@ class Seller(models.Model):
     email = models.EmailField(blank=True, help_text="The sender of invoice mails, and where customers answer.")
     phone = models.CharField(max_length=40, blank=True)
     tax_ids = ArrayField(
-        models.CharField(max_length=60), default=list, blank=True,
+        models.CharField(max_length=60),
+        default=list,
+        blank=True,
         help_text="Printed at the foot of each invoice, such as “EIN 12-3456789”; separated by commas.",
     )
     logo = models.BinaryField(null=True, blank=True, help_text="PNG or JPEG, printed top left.")
     time_zone = models.CharField(
-        max_length=60, default="UTC",
+        max_length=60,
+        default="UTC",
         help_text="Billing dates are days in this zone, such as America/Denver. It decides when the 1st begins.",
     )
     currency = models.CharField(max_length=3, default="USD", help_text="Where a book names no currency.")
-    payment_instructions = models.TextField(blank=True, help_text="Printed under the total: bank, account, where to send a check.")
+    payment_instructions = models.TextField(
+        blank=True, help_text="Printed under the total: bank, account, where to send a check."
+    )
     page_size = models.CharField(max_length=6, choices=PageSize, default=PageSize.LETTER)
     is_default = models.BooleanField(default=False, help_text="The seller of accounts that name none.")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["is_default"], condition=Q(is_default=True), name="one_default_seller",
+                fields=["is_default"],
+                condition=Q(is_default=True),
+                name="one_default_seller",
                 violation_error_message="There is a default seller already.",
             ),
             models.CheckConstraint(condition=Q(currency__regex="^[A-Z]{3}$"), name="seller_currency_code"),

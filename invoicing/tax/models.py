@@ -39,7 +39,8 @@ class TaxRate(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(rate_percent__range=(0, 100)), name="tax_rate_within_bounds"),
             models.CheckConstraint(
-                condition=Q(valid_to_on__isnull=True) | Q(valid_to_on__gt=F("valid_from_on")), name="tax_rate_ends_after_start"
+                condition=Q(valid_to_on__isnull=True) | Q(valid_to_on__gt=F("valid_from_on")),
+                name="tax_rate_ends_after_start",
             ),
             ExclusionConstraint(
                 name="tax_rate_periods_do_not_overlap",
@@ -75,7 +76,8 @@ class Exemption(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(valid_to_on__isnull=True) | Q(valid_to_on__gt=F("valid_from_on")), name="exemption_ends_after_start"
+                condition=Q(valid_to_on__isnull=True) | Q(valid_to_on__gt=F("valid_from_on")),
+                name="exemption_ends_after_start",
             ),
             ExclusionConstraint(
                 name="exemption_periods_do_not_overlap",

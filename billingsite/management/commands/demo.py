@@ -34,4 +34,3 @@ class Command(BaseCommand):
         if not options["no_serve"]:
             self.stdout.write(f"The console is at http://{options['address']}/admin/ until Ctrl-C.")
             serve(options["address"], self.stdout.write)
-

@@ -20,7 +20,9 @@ class Command(BaseCommand):
         accounts = options["accounts"]
         connection.settings_dict["TEST"]["NAME"] = "bench_billing"
         usual = connection.settings_dict["NAME"]
-        self.stdout.write(f"{accounts} accounts, {os.cpu_count()} cores, PostgreSQL {self._version()}; a database of its own")
+        self.stdout.write(
+            f"{accounts} accounts, {os.cpu_count()} cores, PostgreSQL {self._version()}; a database of its own"
+        )
         connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
         try:
             self._measure(accounts)
@@ -46,7 +48,9 @@ class Command(BaseCommand):
                 f"run, {name}: {measured.seconds:.2f} s, {accounts / measured.seconds:,.0f} invoices a second, "
                 f"{measured.statements / accounts:.4f} statements an invoice, peak memory {measured.peak_mib:.0f} MiB"
             )
-        self.stdout.write(f"second run of the day: {again.seconds:.2f} s, {again.seconds / one.seconds:.1%} of the first")
+        self.stdout.write(
+            f"second run of the day: {again.seconds:.2f} s, {again.seconds / one.seconds:.1%} of the first"
+        )
         self.stdout.write(f"floor, COPY of the same rows: {seconds:.2f} s, {accounts / seconds:,.0f} invoices a second")
         self.stdout.write(f"with two workers the ratio is {seconds / two.seconds:.2f}")
         self.stdout.write(f"ratio: {seconds / one.seconds:.2f}")

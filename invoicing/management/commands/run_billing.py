@@ -27,10 +27,16 @@ class Command(BaseCommand):
     help = "Bill every account whose billing date has come: propose, review within the bounds, issue."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--on", type=day, required=True, metavar="DATE", help="The billing date, such as 2026-12-01.")
+        parser.add_argument(
+            "--on", type=day, required=True, metavar="DATE", help="The billing date, such as 2026-12-01."
+        )
         parser.add_argument("--dry-run", action="store_true", help="Write nothing, and print what would be billed.")
-        parser.add_argument("--approve", action="store_true", help="Issue also what the bounds or the terms would hold.")
-        parser.add_argument("--account", metavar="NUMBER", help="Bill this account only; the figures are this account's.")
+        parser.add_argument(
+            "--approve", action="store_true", help="Issue also what the bounds or the terms would hold."
+        )
+        parser.add_argument(
+            "--account", metavar="NUMBER", help="Bill this account only; the figures are this account's."
+        )
         parser.add_argument("--json", action="store_true", dest="as_json", help="Print the figures as JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -56,8 +62,13 @@ class Command(BaseCommand):
         if options["dry_run"]:
             return dry_run(seller=seller, on=options["on"], account=account)
         run = run_billing(
-            seller=seller, on=options["on"], actor=command_line(), now=timezone.now(), account=account,
-            approve=options["approve"], progress=None if options["as_json"] else self._progress,
+            seller=seller,
+            on=options["on"],
+            actor=command_line(),
+            now=timezone.now(),
+            account=account,
+            approve=options["approve"],
+            progress=None if options["as_json"] else self._progress,
         )
         return figures(run, account_id=account.pk if account else None)
 
@@ -66,7 +77,9 @@ class Command(BaseCommand):
             self.stderr.write(f"  {stage} {count}")
 
     def _tell(self, whole: Figures, seconds: float) -> None:
-        total = ", ".join(format_money(amount, currency) for currency, amount in sorted(whole.total.items())) or "nothing"
+        total = (
+            ", ".join(format_money(amount, currency) for currency, amount in sorted(whole.total.items())) or "nothing"
+        )
         self.stdout.write(
             f"Run of {whole.on}: {whole.state.lower().replace('_', ' ')}. {whole.accounts} accounts: {whole.invoiced} invoiced, "
             f"{whole.proposed} proposed, {whole.nothing_due} with nothing due, {whole.parked} parked. Total {total}. {seconds:.1f} s."
@@ -81,7 +94,9 @@ def _account(number: str) -> Account:
     except Account.DoesNotExist as error:
         raise CommandError(f"There is no account with the number {number!r}.") from error
     if account.parent is not None:
-        raise CommandError(f"Account {number} is a client of {account.parent.number}, which is invoiced for it: bill that account.")
+        raise CommandError(
+            f"Account {number} is a client of {account.parent.number}, which is invoiced for it: bill that account."
+        )
     return account
 
 

@@ -12,7 +12,7 @@ from accounts.actors import Actor, ActorKind, Channel, NotPermitted, command_lin
 from accounts.models import Account, AuditEntry
 from invoicing.invoices.models import Invoice, InvoiceLine
 from invoicing.ledger.models import LedgerEntry
-from invoicing.runs import lifecycle, operations
+from invoicing.runs import lifecycle
 from invoicing.runs.books import differences_in_books
 from invoicing.runs.models import Run, RunItem
 from invoicing.runs.operations import (
