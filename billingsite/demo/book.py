@@ -67,8 +67,9 @@ def month(first: date, back: int, day: int = 1) -> date:
 def _sheets(first: date) -> dict[str, tuple[list[str], Rows]]:
     return {
         "accounts": (
-            ["number", "name", "kind", "parent", "terms", "currency", "address_line", "city", "state", "postal_code", "country",
-             "phone", "signed_up_on", "billing_day", "invoice_emails", "payment_method", "bill_from_on", "opening_balance"],
+            ["number", "name", "kind", "parent", "terms", "currency",
+             "address_line", "city", "state", "postal_code", "country", "phone",
+             "signed_up_on", "billing_day", "invoice_emails", "payment_method", "bill_from_on", "opening_balance"],
             _accounts(first),
         ),
         "contacts": (["account", "name", "email", "phone", "roles"], _contacts()),
@@ -77,14 +78,19 @@ def _sheets(first: date) -> dict[str, tuple[list[str], Rows]]:
              "tax_category", "licensed", "vendor"],
             PRODUCTS,
         ),
-        "prices": (["product", "currency", "unit_price", "valid_from_on"], [["mailbox", "USD", "6.95", month(first, 1)]]),
+        "prices": (
+            ["product", "currency", "unit_price", "valid_from_on"],
+            [["mailbox", "USD", "6.95", month(first, 1)]],
+        ),
         "subscriptions": (
             ["reference", "account", "label", "product", "quantity", "unit_price", "started_on", "ended_on"],
             [*_hosted(first), *_of_clients(first), *_telephony(first), *_seats(first)],
         ),
         "quantities": (
             ["subscription", "quantity", "from_on"],
-            [["D1003-mailbox", 14, month(first, 1, 12)], ["D1008-crm", 2, month(first, 2, 20)], ["S4001-ana", 2, month(first, 1, 20)]],
+            [["D1003-mailbox", 14, month(first, 1, 12)],
+             ["D1008-crm", 2, month(first, 2, 20)],
+             ["S4001-ana", 2, month(first, 1, 20)]],
         ),
         "inactivity": (
             ["subscription", "period_start_on", "kind"],
@@ -96,7 +102,8 @@ def _sheets(first: date) -> dict[str, tuple[list[str], Rows]]:
              ["C2002", "migration", "Domain transfer", 1, "40.00", month(first, 1, 17)]],
         ),
         "tax_rates": (
-            ["country", "state", "county", "city", "postal_code", "tax_category", "name", "rate_percent", "valid_from_on", "valid_to_on"],
+            ["country", "state", "county", "city", "postal_code",
+             "tax_category", "name", "rate_percent", "valid_from_on", "valid_to_on"],
             [["US", "CO", "", "", "", "software", "Colorado state sales tax", "2.9", "2015-01-01", ""],
              ["US", "CO", "", "Denver", "", "software", "Denver city sales tax", "4.81", "2015-01-01", month(first, 1)],
              ["US", "CO", "", "Denver", "", "software", "Denver city sales tax", "5.15", month(first, 1), ""],
@@ -116,30 +123,34 @@ def _address(number: str) -> str:
 
 def _accounts(first: date) -> Rows:
     begin, signed_up_on = month(first, 3), month(first, 20, 14)
-    rows = [
-        [f"D{1001 + n}", name, "customer", "", "hosted-direct", "USD", f"{100 + 7 * n} Main Street", city, state, code, "US",
-         "", signed_up_on, "", _address(f"D{1001 + n}"), "ach" if n % 2 else "card", begin, "125.40" if n == 2 else ""]
+    rows: list[list[Any]] = [
+        [f"D{1001 + n}", name, "customer", "", "hosted-direct", "USD",
+         f"{100 + 7 * n} Main Street", city, state, code, "US", "",
+         signed_up_on, "", _address(f"D{1001 + n}"), "ach" if n % 2 else "card", begin, "125.40" if n == 2 else ""]
         for n, (name, city, state, code) in enumerate(CUSTOMERS)
     ]  # fmt: skip
     # Its price list has no euros: this account is parked, and says why.
     rows[9][5] = "EUR"
     for n, (partner, clients) in enumerate(PARTNERS.items()):
-        rows.append([f"P{3001 + n}", partner, "partner", "", "hosted-partner", "USD", f"{20 + n} Market Square", "Omaha", "NE",
-                     "68102", "US", "", signed_up_on, "", _address(f"P{3001 + n}"), "check", begin, ""])  # fmt: skip
+        rows.append([f"P{3001 + n}", partner, "partner", "", "hosted-partner", "USD",
+                     f"{20 + n} Market Square", "Omaha", "NE", "68102", "US", "",
+                     signed_up_on, "", _address(f"P{3001 + n}"), "check", begin, ""])  # fmt: skip
         rows += [
-            [f"C{2001 + 3 * n + k}", client, "client", f"P{3001 + n}", "", "", f"{5 + k} Elm Street", "Omaha", "NE", "68102", "US",
-             "", signed_up_on, "", "", "", "", ""]
+            [f"C{2001 + 3 * n + k}", client, "client", f"P{3001 + n}", "", "",
+             f"{5 + k} Elm Street", "Omaha", "NE", "68102", "US", "",
+             signed_up_on, "", "", "", "", ""]
             for k, client in enumerate(clients)
         ]  # fmt: skip
     rows += [
-        [f"T{5001 + n}", name, "customer", "", "prepaid", "USD", f"{n + 1} Switch Road", "Reno", "NV", "89501", "US", "",
+        [f"T{5001 + n}", name, "customer", "", "prepaid", "USD",
+         f"{n + 1} Switch Road", "Reno", "NV", "89501", "US", "",
          signed_up_on, "", _address(f"T{5001 + n}"), "balance", begin, ""]
         for n, name in enumerate(PREPAID)
     ]  # fmt: skip
     rows += [
-        [f"S{4001 + n}", name, "customer", "", "per-seat", "USD", f"{n + 3} Campus Drive", "Austin" if n % 2 else "Boise",
-         "TX" if n % 2 else "ID", "78701" if n % 2 else "83702", "US", "", month(first, 3, day), day, _address(f"S{4001 + n}"),
-         "card", begin, ""]
+        [f"S{4001 + n}", name, "customer", "", "per-seat", "USD",
+         f"{n + 3} Campus Drive", *(("Austin", "TX", "78701") if n % 2 else ("Boise", "ID", "83702")), "US", "",
+         month(first, 3, day), day, _address(f"S{4001 + n}"), "card", begin, ""]
         for n, (name, day) in enumerate(COMPANIES)
     ]  # fmt: skip
     return rows

@@ -141,7 +141,10 @@ def summary(run: Run, building: Building) -> Iterator[str]:
     """What the demonstration came to, in some lines."""
     found = figures(run)
     total = ", ".join(format_money(amount, currency) for currency, amount in sorted(found.total.items()))
-    yield f"Run of {run.on}: {found.accounts} accounts = {found.invoiced} invoiced + {found.nothing_due} with nothing due + {found.parked} parked"
+    yield (
+        f"Run of {run.on}: {found.accounts} accounts = {found.invoiced} invoiced"
+        f" + {found.nothing_due} with nothing due + {found.parked} parked"
+    )
     yield f"Total {total}; numbers {found.first_number} to {found.last_number}; released by {run.approved_by}"
     for item in run.items.filter(outcome="PARKED").select_related("account")[:10]:
         yield f"  parked {item.account.number} {item.account.name}: {item.reason}"

@@ -212,7 +212,8 @@ class BillingTerms(models.Model):
     fee_on_debit = models.BooleanField(
         "card fee on debit cards",
         default=True,
-        help_text="FEE-4: the source says credit and debit. Warning: card networks forbid a surcharge on debit and prepaid cards.",
+        help_text="FEE-4: the source says credit and debit. "
+        "Warning: card networks forbid a surcharge on debit and prepaid cards.",
     )
     topups_a_day = models.PositiveSmallIntegerField(
         "automatic top-ups a day", default=1, help_text="PRE-2: at most so many."
@@ -226,7 +227,8 @@ class BillingTerms(models.Model):
     )
     refund_ends_at_once = models.BooleanField(
         default=True,
-        help_text="REF-1: a late refund request ends the account on the day of the decision, instead of after the notice.",
+        help_text="REF-1: a late refund request ends the account on the day of the decision, "
+        "instead of after the notice.",
     )
     notice_days = models.PositiveSmallIntegerField(
         default=30, help_text="TERM-1: days of notice from the receipt of the document."

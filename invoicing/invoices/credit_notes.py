@@ -1,7 +1,7 @@
 """Credit notes: the only way to correct an issued invoice (BILL-6)."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -137,9 +137,10 @@ def credit_invoice(
     *, invoice: Invoice, actor: Actor, now: datetime, reason: str, amounts: Mapping[int, Decimal] | None = None
 ) -> Invoice:
     """
-    Issue a credit note for the whole of an invoice, or for the amounts given by line (before tax, positive for charges).
+    Issue a credit note for the whole of an invoice, or for the amounts given by line.
 
-    It is numbered in its own series and posted like an invoice, its amounts negative.
+    The amounts are before tax, and positive for charges. The note is numbered in its own series and posted like an
+    invoice, its amounts negative.
 
     :raises NotPermitted: if the actor may not issue credit notes
     :raises CreditRefused: with every sentence that stands in the way
@@ -165,7 +166,7 @@ def credit_invoice(
     return note
 
 
-def _draft_note(invoice: Invoice, credits: list[LineCredit], *, reason: str, on: object) -> Invoice:
+def _draft_note(invoice: Invoice, credits: list[LineCredit], *, reason: str, on: date) -> Invoice:
     subtotal = -sum((credit.amount for credit in credits), ZERO)
     tax_total = -sum((credit.tax_amount for credit in credits), ZERO)
     note = Invoice.objects.create(

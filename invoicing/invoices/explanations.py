@@ -51,7 +51,10 @@ def explain(line: Explained) -> str:
 
 def _recurring(line: Explained, period: str) -> str:
     rate = format_rate(line.unit_price, line.currency)
-    text = f"{format_quantity(line.quantity)} × {line.currency} {rate} for {period}, never prorated, at the highest quantity held (BILL-3)."
+    text = (
+        f"{format_quantity(line.quantity)} × {line.currency} {rate} for {period}, never prorated, "
+        "at the highest quantity held (BILL-3)."
+    )
     if line.quantity_from:
         text += f" {format_quantity(line.quantity_from)} of that period were billed before; this is the rest."
     elif line.why.get("late"):
@@ -68,7 +71,8 @@ def _setup(line: Explained, period: str) -> str:
 
 
 def _change(line: Explained, period: str) -> str:
-    return f"change fee for the change of plan on {period} (from {line.why.get('from_plan', 'another plan')}), billed at once."
+    former = line.why.get("from_plan", "another plan")
+    return f"change fee for the change of plan on {period} (from {former}), billed at once."
 
 
 def _rebate(line: Explained, period: str) -> str:
@@ -80,11 +84,15 @@ def _rebate(line: Explained, period: str) -> str:
 
 
 def _deposit(line: Explained, period: str) -> str:
-    return "deposit at the first subscription to a plan that takes one. It stays the customer's money, is not revenue and is not taxed."
+    return (
+        "deposit at the first subscription to a plan that takes one. "
+        "It stays the customer's money, is not revenue and is not taxed."
+    )
 
 
 def _one_off(line: Explained, period: str) -> str:
-    return f"one-off charge of {period}, authorized, {format_quantity(line.quantity)} × {line.currency} {format_rate(line.unit_price, line.currency)}."
+    rate = format_rate(line.unit_price, line.currency)
+    return f"one-off charge of {period}, authorized, {format_quantity(line.quantity)} × {line.currency} {rate}."
 
 
 def _credit(line: Explained, period: str) -> str:
@@ -106,7 +114,8 @@ def _price(line: Explained) -> str:
     if line.why.get("agreed"):
         return " The price is the one agreed for this subscription or charge."
     if line.why.get("price") and line.why.get("price_from"):
-        return f" The price is version {line.why['price']}, valid from {in_words(date.fromisoformat(line.why['price_from']))}."
+        valid_from_on = date.fromisoformat(line.why["price_from"])
+        return f" The price is version {line.why['price']}, valid from {in_words(valid_from_on)}."
     return ""
 
 

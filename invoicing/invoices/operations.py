@@ -1,8 +1,8 @@
 """Issuing drafts: numbers, postings and documents in one short transaction, set-based."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from django.db import connection, transaction
 
@@ -13,7 +13,8 @@ from invoicing.invoices.models import Invoice
 from invoicing.sellers.models import NumberSeries, Seller
 
 
-class Issued(NamedTuple):
+@dataclass(frozen=True)
+class Issued:
     """The first and last number given in one transaction, and how many."""
 
     first_number: str
@@ -26,7 +27,8 @@ class Issued(NamedTuple):
 POSTINGS = """
 WITH entry AS (
     INSERT INTO invoicing_ledgerentry (account_id, source, kind, currency, "on", at)
-    SELECT account_id, 'invoice:' || id, kind, currency, issued_on, %(now)s FROM invoicing_invoice WHERE id = ANY(%(ids)s::bigint[])
+    SELECT account_id, 'invoice:' || id, kind, currency, issued_on, %(now)s
+    FROM invoicing_invoice WHERE id = ANY(%(ids)s::bigint[])
     RETURNING id, account_id, currency, substr(source, 9)::bigint AS invoice_id
 )
 INSERT INTO invoicing_posting (entry_id, account_id, ledger_account, category, invoice_id, currency, amount)
@@ -35,7 +37,8 @@ SELECT entry.id, entry.account_id,
     '', coalesce(i.corrects_id, i.id), entry.currency, i.total
 FROM entry JOIN invoicing_invoice i ON i.id = entry.invoice_id
 UNION ALL
-SELECT entry.id, entry.account_id, CASE WHEN coalesce(origin.kind, l.kind) = 'DEPOSIT' THEN 'DEPOSIT_HELD' ELSE 'REVENUE' END,
+SELECT entry.id, entry.account_id,
+    CASE WHEN coalesce(origin.kind, l.kind) = 'DEPOSIT' THEN 'DEPOSIT_HELD' ELSE 'REVENUE' END,
     coalesce(product.code, ''), l.invoice_id, entry.currency, -sum(l.amount)
 FROM entry JOIN invoicing_invoiceline l ON l.invoice_id = entry.invoice_id
 LEFT JOIN invoicing_invoiceline origin ON origin.id = l.credits_line_id
@@ -51,7 +54,8 @@ GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(t.amount) <> 0
 
 NUMBERED = """
 UPDATE invoicing_invoice i
-SET status = 'ISSUED', sequence = v.sequence, number = %(prefix)s || lpad(v.sequence::text, greatest(%(width)s, length(v.sequence::text)), '0'),
+SET status = 'ISSUED', sequence = v.sequence,
+    number = %(prefix)s || lpad(v.sequence::text, greatest(%(width)s, length(v.sequence::text)), '0'),
     issued_at = %(now)s, letterhead_id = %(letterhead)s
 FROM unnest(%(ids)s::bigint[], %(sequences)s::bigint[]) AS v(id, sequence)
 WHERE i.id = v.id AND i.status = 'DRAFT'
@@ -110,7 +114,8 @@ class NotADraft(Exception):
 
     def __init__(self, invoice_ids: Sequence[int]) -> None:
         super().__init__(
-            f"Among the invoices {list(invoice_ids)[:20]} there are some that are no drafts any more. Nothing was issued."
+            f"Among the invoices {list(invoice_ids)[:20]} there are some that are no drafts any more. "
+            "Nothing was issued."
         )
 
 

@@ -35,15 +35,18 @@ WRITTEN = (
 BOOK = """
 INSERT INTO invoicing_product (code, name, charge, unit, tax_category, licensed)
 SELECT 'bench-' || n, 'Service ' || n, 'RECURRING', '', '', false FROM generate_series(1, 3) n;
-INSERT INTO invoicing_plan (product_id, code, name) SELECT id, code, name FROM invoicing_product WHERE code LIKE 'bench-%%';
+INSERT INTO invoicing_plan (product_id, code, name)
+SELECT id, code, name FROM invoicing_product WHERE code LIKE 'bench-%%';
 INSERT INTO invoicing_price (plan_id, currency, valid_from_on, unit_price, setup_fee, change_fee, deposit)
 SELECT id, 'USD', '2000-01-01', 9.95 + id, 0, 0, 0 FROM invoicing_plan WHERE code LIKE 'bench-%%';
 INSERT INTO accounts_account (number, name, kind, address_line, city, county, state, postal_code, country, phone,
     signed_up_on, invoice_emails, purchase_order, created_at)
-SELECT 'B' || lpad(n::text, 8, '0'), 'Customer ' || n, 'CUSTOMER', n || ' Main Street', 'Denver', '', 'CO', '80202', 'US', '',
-    '2026-01-01', ARRAY['billing' || n || '@example.net'], '', now() FROM generate_series(1, %(accounts)s) n;
-INSERT INTO invoicing_billingprofile (account_id, seller_id, terms_id, currency, payment_method, bill_from_on, opening_balance,
-    next_billing_on, revision)
+SELECT 'B' || lpad(n::text, 8, '0'), 'Customer ' || n, 'CUSTOMER', n || ' Main Street',
+    'Denver', '', 'CO', '80202', 'US', '',
+    '2026-01-01', ARRAY['billing' || n || '@example.net'], '', now()
+FROM generate_series(1, %(accounts)s) n;
+INSERT INTO invoicing_billingprofile (account_id, seller_id, terms_id, currency, payment_method, bill_from_on,
+    opening_balance, next_billing_on, revision)
 SELECT a.id, s.id, t.id, 'USD', 'ACH', '2026-11-01', 0, '2026-12-01', 0
 FROM accounts_account a, invoicing_seller s, invoicing_billingterms t WHERE s.is_default AND t.code = 'hosted-direct';
 INSERT INTO invoicing_subscription (account_id, reference, label, plan_id, quantity, started_on)
@@ -103,7 +106,7 @@ def _bill_in_child(results: Any, workers: int, on: date) -> None:
 
 
 def floor() -> float:
-    """Seconds that COPY takes for the rows that the run wrote, into the same tables emptied, keys and triggers in place."""
+    """Seconds that COPY takes for the run's rows, into the same tables emptied, keys and triggers in place."""
     with tempfile.TemporaryDirectory() as directory, connection.cursor() as cursor:
         for table in WRITTEN:
             with (

@@ -1,4 +1,4 @@
-"""Reads one page of accounts with everything that pricing needs: a constant number of queries, whatever the page's size."""
+"""Reads a page of accounts with all that pricing needs: a constant number of queries, whatever the page's size."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -311,7 +311,8 @@ def _billed(
     for subscription_id, kind, period_start, quantity in _rows(
         "SELECT l.subscription_id, l.kind, l.period_start, max(l.quantity_from + l.quantity)"
         " FROM unnest(%s::bigint[], %s::date[]) AS held(id, low)"
-        " JOIN invoicing_invoiceline l ON l.subscription_id = held.id AND l.period_start >= held.low AND l.kind <> 'CREDIT'"
+        " JOIN invoicing_invoiceline l"
+        " ON l.subscription_id = held.id AND l.period_start >= held.low AND l.kind <> 'CREDIT'"
         f"{'' if drafts_count else _OF_ISSUED} GROUP BY 1, 2, 3",
         ids,
         lows,

@@ -27,7 +27,8 @@ def drop_drafts(invoice_ids: list[int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE invoicing_runitem SET invoice_id = NULL WHERE invoice_id = ANY(%(ids)s);"
-            "DELETE FROM invoicing_linetax WHERE line_id IN (SELECT id FROM invoicing_invoiceline WHERE invoice_id = ANY(%(ids)s));"
+            "DELETE FROM invoicing_linetax"
+            " WHERE line_id IN (SELECT id FROM invoicing_invoiceline WHERE invoice_id = ANY(%(ids)s));"
             "DELETE FROM invoicing_invoiceline WHERE invoice_id = ANY(%(ids)s);"
             "DELETE FROM invoicing_invoice WHERE id = ANY(%(ids)s)",
             {"ids": invoice_ids},

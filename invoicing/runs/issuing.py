@@ -19,7 +19,9 @@ def issue_approved(
     run: Run, *, now: datetime, workers: int = 1, progress: Callable[[str, int], None] = lambda stage, count: None
 ) -> None:
     """
-    Issue a run's proposals, some thousands a transaction. Several workers may, and one may stop anywhere: the rest goes on.
+    Issue a run's proposals, some thousands a transaction.
+
+    Several workers may at once, and one may stop anywhere: the rest goes on.
 
     What changed after it was proposed is priced anew before it is issued, however late the change came.
     """

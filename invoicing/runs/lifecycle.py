@@ -51,7 +51,7 @@ def move(run: Run, state: str) -> None:
 
 @transaction.atomic
 def begin_proposing(run: Run) -> bool:
-    """Reopen the run for proposals if any account is due; False where there is nothing to propose, or it was discarded."""
+    """Reopen the run for proposals if any account is due; False where there is none, or it was discarded."""
     locked(run)
     if run.state in (State.DISCARDED, State.ISSUING) or not count_due(run.seller_id, run.on):
         return False

@@ -162,7 +162,8 @@ def discard(run: Run, *, actor: Actor, now: datetime, why: str) -> Run:
     drop_drafts(list(run.items.exclude(invoice=None).values_list("invoice_id", flat=True)))
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE invoicing_billingprofile p SET next_billing_on = least(p.next_billing_on, %s), billed_until_on = NULL"
+            "UPDATE invoicing_billingprofile p"
+            " SET next_billing_on = least(p.next_billing_on, %s), billed_until_on = NULL"
             " FROM invoicing_runitem i WHERE i.run_id = %s AND i.account_id = p.account_id AND i.outcome <> 'PROPOSED'",
             [run.on, run.pk],
         )

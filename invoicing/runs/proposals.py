@@ -1,4 +1,8 @@
-"""What a run would do with an account, priced and with its reason; nothing is written. The run, the dry run and a retry share it."""
+"""
+What a run would do with an account, priced and with its reason; nothing is written.
+
+The run, the dry run and a retry share it.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -90,8 +94,9 @@ def _proposal(account: DueAccount, billable: Billable, page: Page, catalog: Cata
 
 def internal_failure(account: DueAccount, error: Exception) -> str:
     return (
-        f"Internal failure while billing account {account.number} ({type(error).__name__}: {str(error).strip()[:300]}). "
-        f"It is in the log under this account number; retry when it is mended."
+        f"Internal failure while billing account {account.number} "
+        f"({type(error).__name__}: {str(error).strip()[:300]}). "
+        "It is in the log under this account number; retry when it is mended."
     )
 
 

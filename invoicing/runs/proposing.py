@@ -1,4 +1,8 @@
-"""Drafts for every account whose billing date has come: a page of accounts a transaction, a constant number of statements a page."""
+"""
+Drafts for every account whose billing date has come.
+
+A page of accounts a transaction, a constant number of statements a page.
+"""
 
 from collections.abc import Callable
 from threading import Lock
@@ -103,7 +107,8 @@ def _not_open_elsewhere(run: Run, accounts: list[DueAccount]) -> tuple[list[DueA
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id, account_id, run_id, outcome, sequence, superseded_by_id FROM invoicing_runitem"
-            " WHERE account_id = ANY(%s::bigint[]) AND (run_id = %s OR (outcome IN ('PROPOSED', 'PARKED') AND superseded_by_id IS NULL))",
+            " WHERE account_id = ANY(%s::bigint[])"
+            " AND (run_id = %s OR (outcome IN ('PROPOSED', 'PARKED') AND superseded_by_id IS NULL))",
             [array_of(ids), run.pk],
         )
         rows = cursor.fetchall()
@@ -142,7 +147,9 @@ def replace_proposals(run: Run, page: list[DueAccount], catalog: Catalog) -> Non
 
 def propose_changed_again(run: Run) -> int:
     """
-    Price anew the accounts that changed after they were proposed, so that no outdated draft is issued; returns how many.
+    Price anew the accounts that changed after they were proposed; returns how many.
+
+    So no outdated draft is issued.
     """
     catalog = Catalog(on=run.on)
     count = 0
@@ -150,8 +157,10 @@ def propose_changed_again(run: Run) -> int:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM invoicing_run WHERE id = %s FOR NO KEY UPDATE", [run.pk])
             cursor.execute(
-                "SELECT i.account_id FROM invoicing_runitem i JOIN invoicing_billingprofile p ON p.account_id = i.account_id"
-                " WHERE i.run_id = %s AND i.outcome = 'PROPOSED' AND i.superseded_by_id IS NULL AND p.revision <> i.profile_revision"
+                "SELECT i.account_id FROM invoicing_runitem i"
+                " JOIN invoicing_billingprofile p ON p.account_id = i.account_id"
+                " WHERE i.run_id = %s AND i.outcome = 'PROPOSED' AND i.superseded_by_id IS NULL"
+                " AND p.revision <> i.profile_revision"
                 " ORDER BY i.account_id LIMIT %s",
                 [run.pk, PAGE_SIZE],
             )

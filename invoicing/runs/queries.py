@@ -129,17 +129,19 @@ _OUTLIERS = """
         WHERE v.account_id = i.account_id AND v.status = 'ISSUED' AND v.corrects_id IS NULL
             AND v.issued_on < %(on)s AND v.issued_on >= %(since)s
     ) last ON true
-    WHERE i.run_id = %(run)s AND i.outcome = 'PROPOSED' AND (%(account)s::bigint IS NULL OR i.account_id = %(account)s::bigint) AND (
-        (t.hold_amount > 0 AND i.total > t.hold_amount)
-        OR (t.hold_account_factor > 0 AND last.total > 0 AND i.total > last.total * t.hold_account_factor)
-    )
+    WHERE i.run_id = %(run)s AND i.outcome = 'PROPOSED'
+        AND (%(account)s::bigint IS NULL OR i.account_id = %(account)s::bigint)
+        AND (
+            (t.hold_amount > 0 AND i.total > t.hold_amount)
+            OR (t.hold_account_factor > 0 AND last.total > 0 AND i.total > last.total * t.hold_account_factor)
+        )
     ORDER BY i.total DESC LIMIT 1000
 """
 
 
 def holds(run: Run, *, account_id: int | None = None) -> list[str]:
-    """Every reason for which the run's proposals, or one account's, wait for a person, from the billing terms' bounds."""
-    parameters = {"run": run.pk, "on": run.on, "since": since_of(run), "account": account_id}
+    """Every reason in the billing terms' bounds for which the run's proposals, or one account's, wait for a person."""
+    parameters: dict[str, Any] = {"run": run.pk, "on": run.on, "since": since_of(run), "account": account_id}
     outliers: dict[int, list[Outlier]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(_COMPARED, parameters)
@@ -202,10 +204,10 @@ _DIFFERENCES = """
             WHEN total = 0 THEN 'nothing due any more'
             WHEN EXISTS (SELECT 1 FROM invoicing_invoiceline l WHERE l.invoice_id = compared.invoice_id
                          AND l.kind IN ('SETUP', 'CHANGE', 'DEPOSIT', 'ONE_OFF')) THEN 'one-off charges or fees'
-            WHEN EXISTS (SELECT 1 FROM invoicing_invoiceline l WHERE l.invoice_id = compared.invoice_id AND l.kind = 'REBATE')
-                THEN 'rebates'
-            WHEN EXISTS (SELECT 1 FROM invoicing_invoiceline l WHERE l.invoice_id = compared.invoice_id AND (l.why->>'late')::boolean)
-                THEN 'caught up'
+            WHEN EXISTS (SELECT 1 FROM invoicing_invoiceline l WHERE l.invoice_id = compared.invoice_id
+                         AND l.kind = 'REBATE') THEN 'rebates'
+            WHEN EXISTS (SELECT 1 FROM invoicing_invoiceline l WHERE l.invoice_id = compared.invoice_id
+                         AND (l.why->>'late')::boolean) THEN 'caught up'
             WHEN total > last_total THEN 'more services or a higher price'
             ELSE 'fewer services or a lower price'
         END AS reason, invoice_id
@@ -222,7 +224,8 @@ def differences(run: Run, *, limit: int = 50, offset: int = 0, reason: str = "",
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT * FROM ({_DIFFERENCES}) d WHERE (%(reason)s = '' OR reason = %(reason)s)"
-            " AND (%(search)s = '' OR starts_with(upper(number), upper(%(search)s)) OR starts_with(upper(name), upper(%(search)s)))"
+            " AND (%(search)s = '' OR starts_with(upper(number), upper(%(search)s))"
+            " OR starts_with(upper(name), upper(%(search)s)))"
             " ORDER BY abs(total - last_total) DESC, number LIMIT %(limit)s OFFSET %(offset)s",
             {
                 "run": run.pk,
@@ -241,7 +244,8 @@ def differences_by_reason(run: Run) -> list[dict[str, Any]]:
     """How many accounts changed for which reason, and by how much in all."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT reason, currency, count(*), sum(total - last_total) FROM ({_DIFFERENCES}) d GROUP BY 1, 2 ORDER BY abs(sum(total - last_total)) DESC",
+            f"SELECT reason, currency, count(*), sum(total - last_total) FROM ({_DIFFERENCES}) d"
+            " GROUP BY 1, 2 ORDER BY abs(sum(total - last_total)) DESC",
             {"run": run.pk, "on": run.on, "since": since_of(run)},
         )
         return [

@@ -40,7 +40,7 @@ def share_out(work: Callable[[], None], *, workers: int) -> None:
 
 @contextmanager
 def without_garbage_collection() -> Iterator[None]:
-    """A page is many small values without cycles: looking for some among them costs a tenth of the run and finds none."""
+    """A page is many small values without cycles: looking for some costs a tenth of the run and finds none."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

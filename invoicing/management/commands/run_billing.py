@@ -81,8 +81,9 @@ class Command(BaseCommand):
             ", ".join(format_money(amount, currency) for currency, amount in sorted(whole.total.items())) or "nothing"
         )
         self.stdout.write(
-            f"Run of {whole.on}: {whole.state.lower().replace('_', ' ')}. {whole.accounts} accounts: {whole.invoiced} invoiced, "
-            f"{whole.proposed} proposed, {whole.nothing_due} with nothing due, {whole.parked} parked. Total {total}. {seconds:.1f} s."
+            f"Run of {whole.on}: {whole.state.lower().replace('_', ' ')}. "
+            f"{whole.accounts} accounts: {whole.invoiced} invoiced, {whole.proposed} proposed, "
+            f"{whole.nothing_due} with nothing due, {whole.parked} parked. Total {total}. {seconds:.1f} s."
         )
         if whole.first_number:
             self.stdout.write(f"Numbers {whole.first_number} to {whole.last_number}.")
