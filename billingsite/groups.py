@@ -1,9 +1,13 @@
 """The three groups of a billing team, made once; what managers change in them afterwards stays."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from django.apps import AppConfig, apps
-from django.db.models import Model, Q
+from django.db.models import Q, QuerySet
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import Permission
 
 AGENT = "Billing agent"
 MANAGER = "Billing manager"
@@ -35,7 +39,7 @@ def make_groups(sender: AppConfig, using: str, **kwargs: object) -> None:
             group.permissions.set(_permissions(named, using))
 
 
-def _permissions(named: Iterable[str], using: str) -> Iterable[Model]:
+def _permissions(named: Iterable[str], using: str) -> "QuerySet[Permission]":
     """Everything of ours to look at, and what is named."""
     wanted = Q(content_type__app_label__in=OURS, codename__startswith="view_")
     for full_name in named:
