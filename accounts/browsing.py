@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import get_content_type_for_model
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
@@ -24,11 +24,12 @@ TOGETHER = timedelta(seconds=5)
 class BoundedPaginator(Paginator):
     """Counts to a bound and no further, so that a page of a table of millions costs what a small one does."""
 
+    object_list: QuerySet[Any]
     bound = 10_000
 
     @cached_property
     def count(self) -> int:
-        return min(self.object_list.order_by()[: self.bound + 1].count(), self.bound)  # type: ignore[union-attr]
+        return min(self.object_list.order_by()[: self.bound + 1].count(), self.bound)
 
     @property
     def is_bounded(self) -> bool:
@@ -58,7 +59,7 @@ class FormerVersion:
 class ConsoleAdmin(ModelAdmin):
     """A list of the console, and a history page that shows what changed."""
 
-    paginator = BoundedPaginator
+    paginator: ClassVar[type] = BoundedPaginator
     show_full_result_count = False
     list_per_page = 50
     list_filter_submit = True

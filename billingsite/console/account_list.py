@@ -24,6 +24,8 @@ COLUMNS = (
 class AccountList(ChangeList):
     """A page of accounts with what each owes, read for the whole page at once."""
 
+    result_list: Iterable[Account]
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list = with_owed(self.result_list)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from dateutil.relativedelta import relativedelta
 from django.core.cache import cache
@@ -47,8 +47,7 @@ class Billed:
 
 def _until_the_books_move(name: str, compute: Callable[[], Value]) -> Value:
     last = LedgerEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    found: Value = cache.get_or_set(f"console:{name}:{last}", compute, A_DAY)
-    return found
+    return cast(Value, cache.get_or_set(f"console:{name}:{last}", compute, A_DAY))
 
 
 def billed_by_month(today: date) -> dict[str, Billed]:
@@ -108,8 +107,8 @@ def _receivable_rows(today: date) -> list[tuple[str, int, Decimal, int]]:
 
 def coming(today: date) -> list[dict[str, Any]]:
     """The next three billing dates and how many accounts each has. Kept for a minute."""
-    found: list[dict[str, Any]] = cache.get_or_set(f"console:coming:{today}", lambda: _coming(today), A_MINUTE)
-    return found
+    kept = cache.get_or_set(f"console:coming:{today}", lambda: _coming(today), A_MINUTE)
+    return cast(list[dict[str, Any]], kept)
 
 
 def _coming(today: date) -> list[dict[str, Any]]:

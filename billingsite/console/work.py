@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from django.core.cache import cache
 from django.db.models import Min, QuerySet
@@ -64,10 +65,8 @@ def _waiting_charges() -> QuerySet[OneOffCharge]:
 
 def _parked_documents() -> int:
     """Kept for a minute: no index serves it."""
-    counted: int = cache.get_or_set(
-        "console:parked-documents", Document.objects.filter(state=Document.State.PARKED).count, SECONDS_KEPT
-    )
-    return counted
+    parked = Document.objects.filter(state=Document.State.PARKED)
+    return cast(int, cache.get_or_set("console:parked-documents", parked.count, SECONDS_KEPT))
 
 
 def _without_primary() -> int:
@@ -76,8 +75,7 @@ def _without_primary() -> int:
     def count() -> int:
         return Account.objects.count() - ContactRole.objects.filter(role=Role.PRIMARY).count()
 
-    counted: int = cache.get_or_set("console:without-primary", count, SECONDS_KEPT)
-    return counted
+    return cast(int, cache.get_or_set("console:without-primary", count, SECONDS_KEPT))
 
 
 def _minutes_unclaimed(now: datetime) -> int:
@@ -85,7 +83,7 @@ def _minutes_unclaimed(now: datetime) -> int:
     due = Delivery.objects.filter(state=Delivery.State.PENDING, next_attempt_at__lt=now)
     oldest = [due.aggregate(oldest=Min("next_attempt_at"))["oldest"]]
     document = Document.objects.filter(state=Document.State.PENDING, leased_until=None).order_by("pk").first()
-    subject = Invoice.objects.filter(pk=document.subject_id if document else None)
+    subject = Invoice.objects.filter(pk__in=[document.subject_id] if document else [])
     oldest.append(subject.values_list("issued_at", flat=True).first())
     waited = max((now - at for at in oldest if at), default=timedelta())
     return int(waited.total_seconds() // 60) if waited > ALARMING else 0

@@ -55,7 +55,7 @@ class PriceFormSet(forms.BaseInlineFormSet):
 
     def clean(self) -> None:
         super().clean()
-        if any(form.is_billed for form in self.deleted_forms):
+        if any(isinstance(form, PriceForm) and form.is_billed for form in self.deleted_forms):
             raise ValidationError("BILL-3: a price that was billed stays. Add a version from a later day instead.")
 
 

@@ -1,5 +1,7 @@
 """Invoices and credit notes, their lines and taxes."""
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Q
 
@@ -112,7 +114,7 @@ class CreditNoteManager(models.Manager["CreditNote"]):
 class CreditNote(Invoice):
     """A credit note, under its own name."""
 
-    objects = CreditNoteManager()
+    objects: ClassVar[CreditNoteManager] = CreditNoteManager()
 
     class Meta:
         proxy = True

@@ -19,7 +19,8 @@ def due_accounts(
     run_seller_id: int, on: date, *, after: int, limit: int, account_id: int | None, lock: str
 ) -> list[DueAccount]:
     """A page of the accounts whose billing date has come, in order of their ids; locked as `lock` says."""
-    sql, parameters = DUE, [run_seller_id, on, after]
+    sql = DUE
+    parameters: list[int | date] = [run_seller_id, on, after]
     if account_id is not None:
         sql += " AND p.account_id = %s"
         parameters.append(account_id)

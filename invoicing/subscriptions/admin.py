@@ -1,6 +1,9 @@
 """What accounts hold and what is charged once, to look at: the customer's own doors change it, not this one."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import RangeDateFilter, RelatedDropdownFilter
 from unfold.decorators import display
@@ -69,13 +72,13 @@ class WaitsFilter(admin.SimpleListFilter):
             ("no", "billed"),
         ]
 
-    def queryset(self, request: HttpRequest, queryset: object) -> object:
-        conditions = {
+    def queryset(self, request: HttpRequest, queryset: QuerySet[OneOffCharge]) -> QuerySet[OneOffCharge]:
+        conditions: dict[str, dict[str, Any]] = {
             "authorization": {"billed_on": None, "authorized_at": None},
             "invoice": {"billed_on": None, "authorized_at__isnull": False},
             "no": {"billed_on__isnull": False},
         }
-        return queryset.filter(**conditions.get(self.value() or "", {}))  # type: ignore[attr-defined]
+        return queryset.filter(**conditions.get(self.value() or "", {}))
 
 
 @admin.register(OneOffCharge)

@@ -79,6 +79,7 @@ def assert_fit_to_be_seen(page: Page) -> None:
         ]
         assert found == [], f"{page.title()} ({scheme})"
     wide = page.viewport_size
+    assert wide is not None
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390, page.title()
     page.set_viewport_size(wide)
@@ -196,7 +197,9 @@ class TestStaffSigningIn:
         page.goto(f"{live_server.url}/admin/")
         sign_in(page)
         set_up_second_factor(page)
-        assert page.goto(f"{live_server.url}{reverse(name)}").status == 200
+        answer = page.goto(f"{live_server.url}{reverse(name)}")
+        assert answer is not None
+        assert answer.status == 200
         assert_fit_to_be_seen(page)
 
 

@@ -16,7 +16,8 @@ PATIENCE = 120
 
 def at_once(works: Sequence[Callable[[], Any]]) -> list[Any]:
     """What each returns, or the exception that it raised, when they run in threads of their own, started together."""
-    start, results = threading.Barrier(len(works)), [None] * len(works)
+    start = threading.Barrier(len(works))
+    results: list[Any] = [None] * len(works)
 
     def run(index: int, work: Callable[[], Any]) -> None:
         start.wait(PATIENCE)

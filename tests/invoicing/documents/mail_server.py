@@ -1,5 +1,6 @@
 """A real SMTP server on loopback, which does with each mail what its recipient's address says."""
 
+import asyncio
 import email
 import email.policy
 import threading
@@ -60,5 +61,6 @@ class MailServer(Controller):
 
     def _trigger_server(self) -> None:
         # The controller knocks at its own port to see that it is open; of port 0 it would not know which.
+        assert isinstance(self.server, asyncio.Server)
         self.port = self.server.sockets[0].getsockname()[1]
         super()._trigger_server()

@@ -48,11 +48,14 @@ def words_of(document) -> list[list[dict]]:
 
 
 def fonts_of(pdf: bytes) -> dict[str, pypdf.generic.DictionaryObject]:
-    return {
-        name: font.get_object()
-        for page in pypdf.PdfReader(io.BytesIO(pdf)).pages
-        for name, font in page["/Resources"]["/Font"].items()
-    }
+    found = {}
+    for page in pypdf.PdfReader(io.BytesIO(pdf)).pages:
+        resources = page["/Resources"]
+        assert isinstance(resources, pypdf.generic.DictionaryObject)
+        fonts = resources["/Font"]
+        assert isinstance(fonts, pypdf.generic.DictionaryObject)
+        found.update({name: font.get_object() for name, font in fonts.items()})
+    return found
 
 
 def picture(kind: str, **options) -> bytes:
