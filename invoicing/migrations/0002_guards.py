@@ -49,6 +49,8 @@ CREATE TRIGGER issued_lines_no_insert AFTER INSERT ON invoicing_invoiceline
 REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refuse_issued_line_change();
 CREATE TRIGGER issued_lines_no_update AFTER UPDATE ON invoicing_invoiceline
 REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refuse_issued_line_change();
+CREATE TRIGGER issued_lines_no_move AFTER UPDATE ON invoicing_invoiceline
+REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refuse_issued_line_change();
 CREATE TRIGGER issued_lines_no_delete AFTER DELETE ON invoicing_invoiceline
 REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refuse_issued_line_change()
 """
@@ -70,6 +72,8 @@ CREATE TRIGGER issued_taxes_no_insert AFTER INSERT ON invoicing_linetax
 REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refuse_issued_tax_change();
 CREATE TRIGGER issued_taxes_no_update AFTER UPDATE ON invoicing_linetax
 REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refuse_issued_tax_change();
+CREATE TRIGGER issued_taxes_no_move AFTER UPDATE ON invoicing_linetax
+REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refuse_issued_tax_change();
 CREATE TRIGGER issued_taxes_no_delete AFTER DELETE ON invoicing_linetax
 REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION refuse_issued_tax_change()
 """
