@@ -50,13 +50,14 @@ def _issue_pages(
     share_out(work, workers=workers)
 
 
+# Locks an account before its item, as those do who propose it anew: the other way round they would wait for each other.
 _CLAIM = """
     SELECT i.id, i.invoice_id, i.account_id, v.kind, i.next_billing_on, i.billed_until_on
     FROM invoicing_runitem i JOIN invoicing_invoice v ON v.id = i.invoice_id
     JOIN invoicing_billingprofile p ON p.account_id = i.account_id AND p.revision = i.profile_revision
     WHERE i.run_id = %(run)s AND i.account_id > %(after)s AND i.outcome = 'PROPOSED'
         AND (%(account)s::bigint IS NULL OR i.account_id = %(account)s::bigint)
-    ORDER BY i.account_id LIMIT %(limit)s FOR NO KEY UPDATE OF i, p
+    ORDER BY i.account_id LIMIT %(limit)s FOR NO KEY UPDATE OF p, i
 """
 _MOVE_ON = """
     UPDATE invoicing_billingprofile p
