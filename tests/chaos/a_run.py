@@ -12,7 +12,7 @@ from accounts.actors import schedule  # noqa: E402 Django first
 from invoicing.runs import issuing, operations, proposing  # noqa: E402
 from invoicing.sellers.models import Seller  # noqa: E402
 
-PAGE = 20
+PAGE = 50
 
 
 def main(on: date) -> None:

@@ -264,7 +264,7 @@ class TestWorkersKilled:
             workers = [start_worker() for _ in range(2)]
             for worker in workers:
                 assert worker.stdout.readline().strip() == "ready", worker.stderr.read()
-            time.sleep(moments.uniform(0.0, 0.6))
+            time.sleep(moments.uniform(0.05, 0.8))
             for worker in workers:
                 killed += worker.poll() is None
                 worker.kill()

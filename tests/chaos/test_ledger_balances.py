@@ -133,7 +133,8 @@ class Books(RuleBasedStateMachine):
             with transaction.atomic():
                 credit_invoice(invoice=invoice, actor=schedule(), now=self.now, reason="Not ordered.", amounts=amounts)
         except CreditRefused as refused:
-            assert "left to credit" in str(refused) or "nothing to credit" in str(refused)
+            if "left to credit" not in str(refused) and "nothing to credit" not in str(refused):
+                raise
 
     @rule(which=st.integers(0, 2), cents=st.integers(-100_000, 100_000))
     def an_opening_balance_is_imported(self, which: int, cents: int) -> None:
@@ -178,7 +179,7 @@ class TestAnyOrderOfEvents:
 
     @pytest.mark.slow
     def test_keeps_it_for_long(self):
-        run_state_machine_as_test(Books, settings=self.as_many(120, 40))
+        run_state_machine_as_test(Books, settings=self.as_many(30, 20))
 
     @staticmethod
     def as_many(examples: int, steps: int) -> settings:

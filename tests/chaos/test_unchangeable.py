@@ -58,12 +58,11 @@ def execute(sql: str, *, as_site: bool = False) -> int:
         cursor.execute("SET LOCAL billing.tables_may_be_emptied = 'no'; SET CONSTRAINTS ALL IMMEDIATE")
         if as_site:
             cursor.execute("SET LOCAL ROLE billing_app")
-        try:
-            cursor.execute(sql)
-            return cursor.rowcount
-        finally:
-            if as_site and not connection.connection.info.transaction_status == 3:
-                cursor.execute("RESET ROLE")
+        cursor.execute(sql)
+        touched = cursor.rowcount
+        if as_site:
+            cursor.execute("RESET ROLE")
+        return touched
 
 
 def first_column(table: str) -> str:
@@ -132,7 +131,8 @@ CHANGES = {
     " SELECT t.account_id, t.line_id, t.rate_id, 'More', 1, 1, 1 FROM invoicing_linetax t"
     " JOIN invoicing_invoiceline l ON l.id = t.line_id JOIN invoicing_invoice i ON i.id = l.invoice_id"
     " WHERE i.status = 'ISSUED'",
-    "a draft's line to the issued invoice": "UPDATE invoicing_invoiceline l SET invoice_id = i.id, position = 90 + l.position"
+    "a draft's line to the issued invoice": "UPDATE invoicing_invoiceline l SET invoice_id = i.id,"
+    " position = 90 + l.position"
     " FROM invoicing_invoice i, invoicing_invoice d"
     " WHERE d.id = l.invoice_id AND i.status = 'ISSUED' AND d.status = 'DRAFT'",
     "a draft's tax to the issued invoice": "UPDATE invoicing_linetax t SET line_id = to_line.id"
@@ -168,7 +168,8 @@ class TestAnIssuedInvoice:
         try:
             touched = execute(change)
         except DatabaseError as refused:
-            # What other rows refer to cannot go; the database had to look at the row to say so.
-            assert "foreign key" in str(refused)
+            # What other rows refer to cannot go; the database had to find the row to say so.
+            if "foreign key" not in str(refused):
+                raise
         else:
             assert touched > 0

@@ -1,0 +1,172 @@
+"""P11: every change has who, when, channel and why. Each operation that somebody can ask for leaves an audit entry."""
+
+import inspect
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from accounts.actors import Actor, ActorKind, Channel
+from accounts.models import AuditEntry
+from invoicing.book import operations as book_operations
+from invoicing.documents import operations as document_operations
+from invoicing.documents.models import Delivery, Document
+from invoicing.invoices import credit_notes
+from invoicing.invoices.models import Invoice
+from invoicing.runs import lifecycle, operations, retries, retrying, schedule
+from invoicing.runs.models import Run, RunItem
+from tests.chaos.results import row_hashes
+from tests.invoicing.factories import NOW, customer, plan, seller, subscription, terms
+
+pytestmark = pytest.mark.django_db
+
+MARCH = date(2026, 3, 1)
+HELD = (
+    "start_run", "approve_run", "retry_parked", "issue_credit_note", "resend_invoice", "import_book",
+)  # fmt: skip
+MIA = Actor(
+    ActorKind.STAFF, "Mia Manager", Channel.CONSOLE, permissions=frozenset(f"invoicing.{name}" for name in HELD)
+)
+NOBODY = Actor(ActorKind.STAFF, "Nora Nobody", Channel.CONSOLE)
+MODULES = (operations, lifecycle, retries, retrying, schedule, credit_notes, document_operations, book_operations)
+
+# What an operation calls is audited there: these only go on, under the name of who released the run, or are steps.
+STEPS = {"advance", "bill_what_is_due", "review", "release", "retry_items", "begin_proposing", "issue_approved"}
+
+
+def customer_with_mail():
+    account = customer()
+    subscription(account, plan(f"mail-{account.pk}", "10"), date(2026, 2, 1))
+    return account
+
+
+def waiting_run() -> Run:
+    terms("hosted-direct", approval="REVIEW")
+    customer_with_mail()
+    return operations.run_billing(seller=seller(), on=MARCH, actor=MIA, now=NOW)
+
+
+def parked_run() -> Run:
+    subscription(customer(), plan("unpriced", None), date(2026, 2, 1))
+    return operations.run_billing(seller=seller(), on=MARCH, actor=MIA, now=NOW)
+
+
+def issued_invoice() -> Invoice:
+    customer_with_mail()
+    operations.run_billing(seller=seller(), on=MARCH, actor=MIA, now=NOW)
+    return Invoice.objects.get()
+
+
+def parked_document() -> Document:
+    issued_invoice()
+    Document.objects.update(state="PARKED", error="The disk was full.")
+    return Document.objects.get()
+
+
+def parked_delivery() -> Delivery:
+    issued_invoice()
+    Delivery.objects.update(state="PARKED", error="550 nobody of that name")
+    return Delivery.objects.get()
+
+
+def a_book(folder: Path) -> book_operations.Book:
+    header, row = "number,name,terms,signed_up_on,opening_balance", "C-1,Acme,hosted-direct,2026-01-15,12.50"
+    (folder / "accounts.csv").write_text(f"{header}\n{row}\n")
+    return book_operations.read_book(folder)
+
+
+# Each operation by its name: what has to be there before, and the call itself.
+CALLS: dict[str, tuple[Callable, Callable]] = {
+    "run_billing": (
+        lambda folder: customer_with_mail(),
+        lambda _, actor: operations.run_billing(seller=seller(), on=MARCH, actor=actor, now=NOW),
+    ),
+    "open_run": (
+        lambda folder: None,
+        lambda _, actor: lifecycle.open_run(seller=seller(), on=MARCH, actor=actor, now=NOW),
+    ),
+    "approve": (lambda folder: waiting_run(), lambda run, actor: operations.approve(run, actor=actor, now=NOW)),
+    "discard": (
+        lambda folder: waiting_run(),
+        lambda run, actor: operations.discard(run, actor=actor, now=NOW, why="A wrong price."),
+    ),
+    "retry_parked": (lambda folder: parked_run(), lambda run, actor: retries.retry_parked(run, actor=actor, now=NOW)),
+    "propose_again": (
+        lambda folder: waiting_run(),
+        lambda run, actor: retries.propose_again(
+            run, account=RunItem.objects.get().account, actor=actor, now=NOW
+        ),
+    ),
+    "credit_invoice": (
+        lambda folder: issued_invoice(),
+        lambda invoice, actor: credit_notes.credit_invoice(
+            invoice=invoice, actor=actor, now=NOW, reason="Not ordered.",
+            amounts={invoice.lines.get().pk: Decimal(4)},
+        ),
+    ),
+    "resend": (
+        lambda folder: issued_invoice() and Document.objects.get(),
+        lambda document, actor: document_operations.resend(
+            document=document, addresses=["ap@acme.example"], actor=actor, now=NOW, why="Lost."
+        ),
+    ),
+    "retry_document": (
+        lambda folder: parked_document(),
+        lambda document, actor: document_operations.retry_document(document=document, actor=actor, now=NOW),
+    ),
+    "retry_delivery": (
+        lambda folder: parked_delivery(),
+        lambda delivery, actor: document_operations.retry_delivery(delivery=delivery, actor=actor, now=NOW),
+    ),
+    "import_book": (
+        lambda folder: terms("hosted-direct") and a_book(folder),
+        lambda book, actor: book_operations.import_book(book, actor=actor, now=NOW),
+    ),
+}  # fmt: skip
+NEED_NO_PERMISSION = {"open_run"}
+SAY_WHY = {"discard": "A wrong price.", "credit_invoice": "Not ordered.", "resend": "Lost."}
+
+
+class TestEachOperation:
+    """P11."""
+
+    def test_is_listed_here(self):
+        """A new public function that takes an actor fails this until it has its own line above."""
+        found = {
+            name
+            for module in MODULES
+            for name, function in inspect.getmembers(module, inspect.isfunction)
+            if not name.startswith("_")
+            and function.__module__ == module.__name__
+            and "actor" in inspect.signature(function).parameters
+        }
+        assert found - STEPS == set(CALLS)
+
+    @pytest.mark.parametrize("name", CALLS)
+    def test_leaves_an_audit_entry_with_who_when_channel_and_why(self, name, tmp_path):
+        prepare, call = CALLS[name]
+        given = prepare(tmp_path)
+        last = AuditEntry.objects.order_by("pk").values_list("pk", flat=True).last() or 0
+
+        call(given, MIA)
+
+        left = AuditEntry.objects.filter(pk__gt=last)
+        assert left, "nothing is on record"
+        for entry in left:
+            assert (entry.who, entry.at, entry.channel) == ("Mia Manager", NOW, "CONSOLE")
+            assert entry.action
+            assert entry.subject
+            assert entry.why == SAY_WHY.get(name, "")
+
+    @pytest.mark.parametrize("name", [name for name in CALLS if name not in NEED_NO_PERMISSION])
+    def test_refused_changes_nothing(self, name, tmp_path):
+        prepare, call = CALLS[name]
+        given = prepare(tmp_path)
+        before = row_hashes()
+
+        with pytest.raises(Exception, match="Nora Nobody may not do this: it needs the permission"):
+            call(given, NOBODY)
+
+        assert row_hashes() == before
