@@ -69,9 +69,7 @@ class WorkAdmin(PagedAdmin):
         """What is found besides by the words that accounts are searched by."""
         return Q(pk__in=[])
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = self.shown(request, object_id)
         document = row.document if isinstance(row, Delivery) else row
         context = {

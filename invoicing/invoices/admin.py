@@ -74,9 +74,7 @@ class MoneyDocumentAdmin(InvoicePages, PagedAdmin):
         for invoice in rows:
             invoice.mail_state = states.get(invoice.pk, "")  # type: ignore[attr-defined]
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         invoice = self.shown(request, object_id)
         return self.page(
             request,

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.admin import AdminSite, ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from unfold.views import ChangeList
 
@@ -62,6 +62,18 @@ class PagedAdmin(ReadOnlyAdmin):
             return self.get_queryset(request).get(pk=int(object_id))
         except (ValueError, self.model.DoesNotExist):
             raise Http404("There is no such page.") from None
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """A row's page is looked at; what changes a row has an address of its own."""
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        return self.row_page(request, object_id)
+
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The page of one row."""
+        return super().change_view(request, object_id)
 
     def page(self, request: HttpRequest, template: str, *, title: str, **context: Any) -> TemplateResponse:
         """A page in the console's frame."""

@@ -122,9 +122,7 @@ class ParkedAdmin(PagedAdmin):
     def retry_selected(self, request: HttpRequest, queryset: QuerySet[RunItem]) -> None:
         attempt(request, lambda: retry_items(queryset, actor=actor_of(request), now=timezone.now()), RunRefused)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         item = self.shown(request, object_id)
         return self.page(request, "admin/invoicing/run/parked_account.html", title=str(item.account), item=item)
 

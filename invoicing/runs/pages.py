@@ -58,9 +58,7 @@ class RunPages(Base):
         wrap = self.admin_site.admin_view
         return [path(route, wrap(view), name=f"invoicing_run_{name}") for route, view, name in pages]
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         run = self.shown(request, object_id)
         parked = open_parked(run).select_related("account").order_by("account__number")[: PARKED_SHOWN + 1]
         return self.page(
