@@ -40,7 +40,7 @@ class Statements:
 def statements(monkeypatch: pytest.MonkeyPatch, *, die_at: int | None = None) -> Iterator[Statements]:
     """Counted while it lasts; after a crash the connection is opened anew, as by the next process."""
     counted = Statements(die_at=die_at)
-    copy = base.Cursor.copy
+    copy = base.Cursor.copy  # type: ignore[attr-defined]  # the stubs leave psycopg's methods out
 
     def counted_copy(cursor: Any, statement: str, *given: Any, **named: Any) -> Any:
         counted.one(statement)

@@ -4,6 +4,7 @@ import random
 import threading
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
@@ -74,7 +75,7 @@ def issue_many(account: Account, failing: list[list[bool]]) -> list[object]:
                 pass
         return done
 
-    return at_once([lambda fails=fails: work(fails) for fails in failing])
+    return at_once([partial(work, fails) for fails in failing])
 
 
 def a_third(issues: int) -> tuple[list[list[bool]], int]:

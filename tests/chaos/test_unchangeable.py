@@ -66,7 +66,7 @@ def execute(sql: str, *, as_site: bool = False) -> int:
 
 
 def first_column(table: str) -> str:
-    return next(model._meta.pk.column for model in apps.get_models() if model._meta.db_table == table)
+    return next(str(model._meta.pk.column) for model in apps.get_models() if model._meta.db_table == table)
 
 
 class TestAsTheSite:

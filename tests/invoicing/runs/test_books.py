@@ -28,7 +28,7 @@ def check() -> tuple[int, str]:
     try:
         call_command("check_books", stdout=out, stderr=StringIO())
     except SystemExit as ended:
-        return int(ended.code), out.getvalue()
+        return int(ended.code or 0), out.getvalue()
     return 0, out.getvalue()
 
 
