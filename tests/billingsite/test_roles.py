@@ -27,7 +27,7 @@ class TestGrantRights:
         with connection.cursor() as cursor:
             cursor.execute("UPDATE auth_user SET username = username")
             cursor.execute("INSERT INTO auth_group (name) VALUES ('clerks')")
-            cursor.execute("DELETE FROM auth_group")
+            cursor.execute("DELETE FROM auth_group WHERE name = 'clerks'")
 
     @pytest.mark.parametrize("table", [model._meta.db_table for model in APPEND_ONLY])
     @pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}", "TRUNCATE {}"])
