@@ -8,7 +8,7 @@ import pytest
 
 from accounts.actors import schedule
 from invoicing.invoices.models import Invoice, InvoiceLine
-from invoicing.runs import issuing, operations, proposing, tasks
+from invoicing.runs import issuing, operations, proposing, retries, tasks
 from invoicing.runs.books import differences_in_books
 from invoicing.runs.models import Run, RunItem
 from invoicing.runs.operations import retry_parked, run_billing
@@ -166,52 +166,82 @@ class TestEachMessageThreeTimes:
 
 
 class TestRetriesAtOnce:
-    def test_bill_each_parked_account_once(self):
+    @pytest.fixture
+    def parked(self):
+        """A run with twelve parked accounts whose price is there by now."""
         sold = plan("mail", None)
-        accounts = many_customers(12, sold, started_on=date(2026, 2, 1))
+        self.accounts = many_customers(12, sold, started_on=date(2026, 2, 1))
         run = trigger()
         assert run.items.filter(outcome="PARKED").count() == 12
         add_price(sold, "10")
+        return run
 
-        def retry():
-            return retry_parked(Run.objects.get(pk=run.pk), actor=schedule(), now=NOW)
+    @staticmethod
+    def retry():
+        return retry_parked(Run.objects.get(), actor=schedule(), now=NOW)
 
-        found = at_once([retry] * 6)
+    def test_bill_each_parked_account_once(self, parked):
+        found = at_once([self.retry] * 6)
 
         assert failures(found) == []
-        one_invoice_an_account(accounts)
-        assert run.items.count() == 12
+        one_invoice_an_account(self.accounts)
+        assert parked.items.count() == 12
+
+    def test_without_a_second_look_under_the_lock_would_stumble_over_each_other(self, parked, monkeypatch):
+        """The negative control: the later one proposes what the earlier one has billed, and fails."""
+        meeting, parked_ids = Meeting(), retries._parked_ids
+
+        def without_looking(run, ids, catalog):
+            retries.replace_proposals(run, retries.lock_accounts(ids), catalog)
+            retries.review(run, actor=schedule(), now=NOW)
+            issuing.issue_approved(run, now=NOW)
+            return len(ids)
+
+        monkeypatch.setattr(retries, "_parked_ids", lambda *given, **named: meeting.after(parked_ids(*given, **named)))
+        monkeypatch.setattr(retries, "_retry_page", without_looking)
+
+        assert failures(at_once([self.retry] * 2))
 
 
 class TestDiscardWhileProposing:
-    def test_leaves_no_account_waiting_in_a_discarded_run(self, monkeypatch):
-        """P2: a proposal added to a run that somebody discards meanwhile would be billed by no run ever after."""
-        accounts = many_customers(12, plan("mail", "10"), started_on=date(2026, 2, 1))
+    @pytest.fixture
+    def race(self, monkeypatch):
+        """A run of twelve accounts in pages of three, which somebody discards after the first page."""
+        self.accounts = many_customers(12, plan("mail", "10"), started_on=date(2026, 2, 1))
         monkeypatch.setattr(operations, "propose_due", partial(proposing.propose_due, page_size=3))
-        first_page_written, discarded = threading.Event(), threading.Event()
-        write = proposing.write_proposals
+        page_written, discarded = threading.Event(), threading.Event()
 
-        def slowly(*given):
-            written = write(*given)
-            first_page_written.set()
-            return written
-
-        monkeypatch.setattr(proposing, "write_proposals", slowly)
-
-        def go_on(stage, count):
+        def wait_for_the_discard(stage, count):
+            page_written.set()
             discarded.wait(30)
 
         def proposer():
-            return run_billing(seller=seller(), on=MARCH, actor=schedule(), now=NOW, progress=go_on)
+            return run_billing(
+                seller=seller(), on=MARCH, actor=schedule(), now=NOW, workers=1, progress=wait_for_the_discard
+            )
 
         def discarder():
-            first_page_written.wait(30)
+            page_written.wait(30)
             operations.discard(Run.objects.get(), actor=schedule(), now=NOW, why="Too early.")
             discarded.set()
 
-        found = at_once([proposer, discarder])
+        return lambda: at_once([proposer, discarder])
 
-        assert failures(found) == []
+    def test_leaves_no_account_waiting_in_a_discarded_run(self, race):
+        """P2: a proposal added to a run that somebody discards meanwhile would be billed by no run ever after."""
+        assert failures(race()) == []
+
         assert not RunItem.objects.filter(outcome="PROPOSED", superseded_by=None).exists()
         trigger()
-        one_invoice_an_account(accounts)
+        one_invoice_an_account(self.accounts)
+
+    def test_without_asking_for_its_state_would_leave_nine_of_them(self, race, monkeypatch):
+        """The negative control."""
+        monkeypatch.setattr(proposing, "_is_being_proposed", lambda run: True)
+
+        race()
+
+        stuck = RunItem.objects.filter(run__state="DISCARDED", outcome="PROPOSED", superseded_by=None)
+        assert stuck.count() == 9
+        trigger()
+        assert Invoice.objects.filter(status="ISSUED").count() == 3
