@@ -45,7 +45,7 @@ def _empty_cache() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _nobody_left_in_the_test_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """A thread or a browser's last request may still hold a session, and a database that is in use cannot be dropped."""
+    """A thread or a browser may still hold a session, and a database in use cannot be dropped."""
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(
