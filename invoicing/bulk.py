@@ -43,6 +43,9 @@ def copy_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequenc
             write_row(row)
 
 
+WAYS_THROUGH_WHOLE_TABLES = ("seqscan", "bitmapscan", "hashjoin", "mergejoin", "sort")
+
+
 def keep_to_indexes() -> None:
     """
     Have this transaction look rows up by key.
@@ -51,6 +54,4 @@ def keep_to_indexes() -> None:
     reads a whole table a page would make the run quadratic.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
-        )
+        cursor.execute("; ".join(f"SET LOCAL enable_{way} = off" for way in WAYS_THROUGH_WHOLE_TABLES))

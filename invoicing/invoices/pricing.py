@@ -107,7 +107,7 @@ class _Pricing:
         self.charges: list[Charge] = []
         self.reasons: list[str] = []
         self.unpriced: set[tuple[int, int]] = set()
-        self.deposit_taken = account.deposit_taken or self._deposit_taken_elsewhere()
+        self.deposit_taken = account.deposit_taken
 
     def _deposit_taken_elsewhere(self) -> bool:
         """A subscription to a plan with a deposit that began before `bill_from_on` paid it to whoever billed then."""
@@ -218,7 +218,7 @@ class _Pricing:
         day = Period(holding.started_on, holding.started_on + DAY)
         if price.setup_fee and BilledKey(holding.id, SETUP, day.start) not in self.account.billed:
             self._charge(SETUP, holding, plan, day, Decimal(1), price.setup_fee, "SEAT-2", price)
-        if price.deposit and not self.deposit_taken:
+        if price.deposit and not self.deposit_taken and not self._deposit_taken_elsewhere():
             self.deposit_taken = True
             self._charge(DEPOSIT, holding, plan, day, Decimal(1), price.deposit, "SEAT-1", price)
 

@@ -2585,7 +2585,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="billingprofile",
-            index=models.Index(fields=["seller", "next_billing_on"], name="profile_due"),
+            index=models.Index(fields=["seller", "next_billing_on", "account"], name="profile_due"),
         ),
         migrations.AddConstraint(
             model_name="billingprofile",

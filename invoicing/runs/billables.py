@@ -49,6 +49,12 @@ class DueAccount(NamedTuple):
     postal_code: str
     country: str
     purchase_order: str
+    next_billing_on: date | None
+
+    @property
+    def place(self) -> tuple[date, int]:
+        """Where it stands in the order of the accounts that are due."""
+        return self.next_billing_on or date.max, self.account_id
 
     @property
     def address(self) -> Address:
@@ -57,7 +63,8 @@ class DueAccount(NamedTuple):
 
 DUE_COLUMNS = """
     p.account_id, p.terms_id, p.currency, p.billing_day, p.bill_from_on, p.billed_until_on, p.revision,
-    a.kind, a.number, a.name, a.address_line, a.city, a.county, a.state, a.postal_code, a.country, a.purchase_order
+    a.kind, a.number, a.name, a.address_line, a.city, a.county, a.state, a.postal_code, a.country, a.purchase_order,
+    p.next_billing_on
 """
 
 

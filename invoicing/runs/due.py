@@ -11,21 +11,26 @@ PAGE_SIZE = 2_500
 
 DUE = f"""
     SELECT {DUE_COLUMNS} FROM invoicing_billingprofile p JOIN accounts_account a ON a.id = p.account_id
-    WHERE p.seller_id = %s AND p.next_billing_on <= %s AND p.account_id > %s
+    WHERE p.seller_id = %s AND p.next_billing_on <= %s AND (p.next_billing_on, p.account_id) > (%s, %s)
 """
+START = (date.min, 0)
 
 
 def due_accounts(
-    run_seller_id: int, on: date, *, after: int, limit: int, account_id: int | None, lock: str
+    run_seller_id: int, on: date, *, after: tuple[date, int], limit: int, account_id: int | None, lock: str
 ) -> list[DueAccount]:
-    """A page of the accounts whose billing date has come, in order of their ids; locked as `lock` says."""
+    """
+    A page of the accounts whose billing date has come, the longest due first; locked as `lock` says.
+
+    In the order of the index, so that neither a page nor the last of many reads more than itself.
+    """
     sql = DUE
-    parameters: list[int | date] = [run_seller_id, on, after]
+    parameters: list[int | date] = [run_seller_id, on, *after]
     if account_id is not None:
         sql += " AND p.account_id = %s"
         parameters.append(account_id)
     with connection.cursor() as cursor:
-        cursor.execute(f"{sql} ORDER BY p.account_id LIMIT %s {lock}", [*parameters, limit])
+        cursor.execute(f"{sql} ORDER BY p.next_billing_on, p.account_id LIMIT %s {lock}", [*parameters, limit])
         return [DueAccount(*row) for row in cursor.fetchall()]
 
 

@@ -41,7 +41,7 @@ def issue_approved(
 def _issue_pages(
     run: Run, *, now: datetime, skip_locked: bool, workers: int, progress: Callable[[str, int], None]
 ) -> None:
-    cursor = Cursor()
+    cursor = Cursor(0)
 
     def work() -> None:
         while count := issue_page(run, cursor, now=now, account_id=None, skip_locked=skip_locked):
@@ -68,7 +68,7 @@ _MOVE_ON = """
 
 
 @transaction.atomic
-def issue_page(run: Run, page: Cursor, *, now: datetime, account_id: int | None, skip_locked: bool) -> int:
+def issue_page(run: Run, page: Cursor[int], *, now: datetime, account_id: int | None, skip_locked: bool) -> int:
     """Issue the next page of proposals, or one account's; returns how many. An outdated proposal is no part of it."""
     keep_to_indexes()
     with page.turn, connection.cursor() as cursor:

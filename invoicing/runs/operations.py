@@ -112,7 +112,7 @@ def _issue_one_account(run: Run, account_id: int, *, actor: Actor, now: datetime
         locked(run)
         reasons = holds(run, account_id=account_id)
         if run.state != State.DISCARDED and (approve or not reasons):
-            issue_page(run, Cursor(), now=now, account_id=account_id, skip_locked=False)
+            issue_page(run, Cursor(0), now=now, account_id=account_id, skip_locked=False)
             if reasons:
                 record_change(
                     "approve account",

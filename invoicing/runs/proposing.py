@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from invoicing.bulk import array_of, keep_to_indexes
 from invoicing.runs.billables import Catalog, DueAccount
 from invoicing.runs.drafting import drop_drafts, write_proposals
-from invoicing.runs.due import PAGE_SIZE, count_due, due_accounts, lock_accounts
+from invoicing.runs.due import PAGE_SIZE, START, count_due, due_accounts, lock_accounts
 from invoicing.runs.models import Run, RunItem
 from invoicing.runs.proposals import proposals
 from invoicing.runs.sharing import Cursor, share_out, without_garbage_collection
@@ -53,7 +53,7 @@ class _Pages:
     ) -> None:
         self.run, self.catalog, self.account_id, self.lock = run, catalog, account_id, lock
         self.size, self.progress = size, progress
-        self.cursor = Cursor()
+        self.cursor = Cursor(START)
         self.seen = 0
         # Not the cursor's turn: whoever has that may be waiting for rows that another page holds.
         self.counting = Lock()
@@ -81,7 +81,7 @@ class _Pages:
             )
             if not accounts:
                 return None
-            self.cursor.after = accounts[-1].account_id
+            self.cursor.after = accounts[-1].place
         fresh, sequences = _not_open_elsewhere(self.run, accounts)
         moved_on = write_proposals(self.run, proposals(fresh, self.catalog), sequences) if fresh else 0
         with self.counting:

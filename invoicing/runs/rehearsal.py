@@ -5,7 +5,7 @@ from datetime import date
 
 from accounts.models import Account
 from invoicing.runs.billables import Catalog, DueAccount
-from invoicing.runs.due import PAGE_SIZE, due_accounts
+from invoicing.runs.due import PAGE_SIZE, START, due_accounts
 from invoicing.runs.lifecycle import Outcome
 from invoicing.runs.models import RunItem
 from invoicing.runs.proposals import proposals
@@ -21,11 +21,11 @@ def dry_run(*, seller: Seller, on: date, account: Account | None = None) -> Figu
     """
     found = Figures(on, "DRY_RUN")
     catalog = Catalog(on=on)
-    after = invoices = 0
+    after, invoices = START, 0
     while accounts := due_accounts(
         seller.pk, on, after=after, limit=PAGE_SIZE, account_id=account.pk if account else None, lock=""
     ):
-        after = accounts[-1].account_id
+        after = accounts[-1].place
         waiting = _waiting_of(accounts)
         for item in waiting.values():
             if item.run.on == on:

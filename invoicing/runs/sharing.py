@@ -5,15 +5,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Lock
+from typing import Generic, TypeVar
 
 from django.db import connection
 
+Place = TypeVar("Place")
 
-class Cursor:
+
+class Cursor(Generic[Place]):
     """Where the next page begins. Threads take pages one after the other, other processes skip what is locked."""
 
-    def __init__(self) -> None:
-        self.after = 0
+    def __init__(self, start: Place) -> None:
+        self.after = start
         self.turn = Lock()
 
 

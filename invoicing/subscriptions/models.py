@@ -51,7 +51,7 @@ class BillingProfile(models.Model):
             ),
             models.CheckConstraint(condition=Q(currency__regex="^[A-Z]{3}$"), name="profile_currency_code"),
         ]
-        indexes = [models.Index(fields=["seller", "next_billing_on"], name="profile_due")]
+        indexes = [models.Index(fields=["seller", "next_billing_on", "account"], name="profile_due")]
 
     def __str__(self) -> str:
         return f"Billing of account {self.account_id}"

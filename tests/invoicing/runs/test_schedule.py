@@ -27,6 +27,10 @@ def tick(now: datetime) -> list[Run]:
     return bill_what_is_due(make.seller(), actor=schedule(), now=now)
 
 
+def _broken(run: Run, **named: object) -> Run:
+    raise RuntimeError("a broken run")
+
+
 class TestBillWhatIsDue:
     @pytest.mark.parametrize(
         ("zone", "now", "billed_on"),
@@ -72,6 +76,17 @@ class TestBillWhatIsDue:
         assert begin_proposing(stopped)
         tick(datetime(2026, 12, 2, 12, 0, tzinfo=UTC))
         assert [(run.on, run.state) for run in Run.objects.all()] == [(DECEMBER, "DONE")]
+
+    def test_starts_today_although_a_run_of_another_day_cannot_go_on(self, monkeypatch):
+        one_customer()
+        stopped = open_run(
+            seller=make.seller(), on=date(2026, 11, 20), actor=schedule(), now=datetime(2026, 11, 20, tzinfo=UTC)
+        )
+        monkeypatch.setattr("invoicing.runs.schedule.advance", _broken)
+        with pytest.raises(RuntimeError, match="a broken run"):
+            tick(datetime(2026, 12, 1, 12, 0, tzinfo=UTC))
+        assert Run.objects.get(on=DECEMBER).state == "DONE"
+        assert Run.objects.get(pk=stopped.pk).state == "PROPOSING"
 
     def test_opens_no_run_where_nothing_is_due(self):
         make.seller()
