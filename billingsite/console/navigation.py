@@ -50,6 +50,7 @@ NAVIGATION = (
         Link("Credit notes", "assignment_return", "invoicing_creditnote_changelist", "invoicing.view_creditnote"),
         Link("Ledger", "menu_book", "invoicing_ledgerentry_changelist", "invoicing.view_ledgerentry"),
         Link("Postings", "compare_arrows", "invoicing_posting_changelist", "invoicing.view_posting"),
+        Link("Vendors' report", "handshake", "vendors_report", "invoicing.view_vendor"),
     )),
     Group("Catalog", (
         Link("Products", "inventory_2", "invoicing_product_changelist", "invoicing.view_product"),
@@ -106,10 +107,13 @@ def _items(group: Group, request: HttpRequest) -> Iterator[dict[str, Any]]:
 
 
 def _address(link: Link) -> str:
-    try:
-        return reverse(f"admin:{link.url_name}")
-    except NoReverseMatch:
-        return ""
+    """Where a link leads: most pages are the admin's, a report stands beside it; empty for a page that is not built."""
+    for name in (f"admin:{link.url_name}", link.url_name):
+        try:
+            return reverse(name)
+        except NoReverseMatch:
+            continue
+    return ""
 
 
 def _is_here(link: Link, address: str, request: HttpRequest) -> bool:
