@@ -3,6 +3,8 @@ import os
 import sys
 
 from django.core.management import execute_from_command_line
+from django.db import ProgrammingError
+from psycopg.errors import UndefinedTable
 
 from billingsite.supervisor import EmbeddedServerFailed
 
@@ -12,3 +14,8 @@ if __name__ == "__main__":
         execute_from_command_line(sys.argv)
     except EmbeddedServerFailed as error:
         sys.exit(str(error))
+    except ProgrammingError as error:
+        if not isinstance(error.__cause__, UndefinedTable):
+            raise
+        missing = str(error.__cause__).splitlines()[0]
+        sys.exit(f"The database is not set up for this version ({missing}): run `manage.py migrate` first.")
