@@ -170,3 +170,24 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject} #{self.pk}"
+
+
+class ApiToken(models.Model):
+    """
+    A key with which a machine signs in to the API; only its digest is kept.
+
+    `scopes` names what it may do, such as `usage:write`.
+    """
+
+    name = models.CharField(max_length=100, unique=True)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    hint = models.CharField(max_length=8, help_text="The first letters of the key, to tell it from others.")
+    scopes = ArrayField(models.CharField(max_length=40), default=list)
+    created_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        permissions = [("manage_tokens", "Can make and revoke API tokens")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hint}…)"

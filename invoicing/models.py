@@ -1,9 +1,30 @@
 """Every room's models, for Django to find."""
 
-from invoicing.catalog.models import BillingTerms, Plan, Price, Product, Vendor
-from invoicing.documents.models import Delivery, Document
-from invoicing.invoices.models import CreditNote, Invoice, InvoiceLine, Letterhead, LineTax
+from invoicing.catalog.models import BillingTerms, Plan, Price, PriceTier, Product, Vendor
+from invoicing.collections.models import (
+    Hold,
+    Placement,
+    PlacementBatch,
+    PlacementInvoice,
+    PlacementRecord,
+    PlatformEndpoint,
+    PlatformNotice,
+    Suspension,
+)
+from invoicing.documents.models import Delivery, Document, Letter
+from invoicing.invoices.models import CreditNote, Invoice, InvoiceLine, Letterhead, LineTax, OpenInvoice
 from invoicing.ledger.models import LedgerEntry, Posting
+from invoicing.orders.models import Order
+from invoicing.payments.models import (
+    CardFeeRate,
+    Chargeback,
+    Payment,
+    PaymentMethod,
+    PaymentTarget,
+    Refund,
+    WebhookEvent,
+)
+from invoicing.prepaid.models import PrepaidBalance, TopUp, TopUpAgreement
 from invoicing.runs.models import Run, RunItem
 from invoicing.sellers.models import NumberSeries, Seller
 from invoicing.subscriptions.models import (
@@ -14,6 +35,8 @@ from invoicing.subscriptions.models import (
     PlanChange,
     QuantityChange,
     Subscription,
+    UsageEvent,
+    UsageTotal,
 )
 from invoicing.tax.models import Exemption, TaxRate
 
@@ -21,28 +44,52 @@ __all__ = [
     "BillingDayChange",
     "BillingProfile",
     "BillingTerms",
+    "CardFeeRate",
+    "Chargeback",
     "CreditNote",
     "Delivery",
     "Document",
     "Exemption",
+    "Hold",
     "Inactivity",
     "Invoice",
     "InvoiceLine",
     "LedgerEntry",
+    "Letter",
     "Letterhead",
     "LineTax",
     "NumberSeries",
     "OneOffCharge",
+    "OpenInvoice",
+    "Order",
+    "Payment",
+    "PaymentMethod",
+    "PaymentTarget",
+    "Placement",
+    "PlacementBatch",
+    "PlacementInvoice",
+    "PlacementRecord",
     "Plan",
     "PlanChange",
+    "PlatformEndpoint",
+    "PlatformNotice",
     "Posting",
+    "PrepaidBalance",
     "Price",
+    "PriceTier",
     "Product",
     "QuantityChange",
+    "Refund",
     "Run",
     "RunItem",
     "Seller",
     "Subscription",
+    "Suspension",
     "TaxRate",
+    "TopUp",
+    "TopUpAgreement",
+    "UsageEvent",
+    "UsageTotal",
     "Vendor",
+    "WebhookEvent",
 ]

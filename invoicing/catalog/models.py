@@ -2,12 +2,21 @@
 
 from decimal import Decimal
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
 from accounts.history import keeps_history
 from invoicing.fields import AmountField, RateField
+
+
+def retry_days_by_default() -> list[int]:
+    return [3, 5, 7]
+
+
+def reminder_days_by_default() -> list[int]:
+    return [-3, 0, 7, 14]
 
 
 @keeps_history()
@@ -54,6 +63,11 @@ class Product(models.Model):
     licensed = models.BooleanField(
         default=False, help_text="Added and removed by the account's Administrator in the control panel only (AUTH-7)."
     )
+    invoiced_at_once = models.BooleanField(
+        default=False,
+        help_text="SVC-1: a professional service, invoiced when it is authorized and due at once; "
+        "work starts when it is paid.",
+    )
     vendor = models.ForeignKey(Vendor, null=True, blank=True, on_delete=models.PROTECT, related_name="products")
 
     def __str__(self) -> str:
@@ -93,6 +107,9 @@ class Price(models.Model):
     deposit = RateField(
         default=0, help_text="Taken at an account's first subscription to a plan that takes one (SEAT-1)."
     )
+    minimum = RateField(default=0, help_text="PRE-1: a use is rated as at least so many units.")
+    increment = RateField(default=0, help_text="PRE-1: a use is rated up to a whole number of these; 0: as it is.")
+    included = RateField(default=0, help_text="PRE-1: units a calendar month that cost nothing.")
 
     class Meta:
         constraints = [
@@ -107,10 +124,31 @@ class Price(models.Model):
                 name="price_amounts_not_negative",
             ),
             models.CheckConstraint(condition=Q(currency__regex="^[A-Z]{3}$"), name="price_currency_code"),
+            models.CheckConstraint(
+                condition=Q(minimum__gte=0, increment__gte=0, included__gte=0), name="price_usage_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.plan_id} {self.unit_price:f} {self.currency} from {self.valid_from_on}"
+
+
+@keeps_history()
+class PriceTier(models.Model):
+    """PRE-1: beyond `above` units in a calendar month, what is used beyond them costs another rate a unit."""
+
+    price = models.ForeignKey(Price, on_delete=models.CASCADE, related_name="tiers", db_index=False)
+    above = RateField(help_text="Units in the month, the included ones counted, after which this rate begins.")
+    unit_price = RateField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["price", "above"], name="one_tier_a_bound"),
+            models.CheckConstraint(condition=Q(above__gt=0, unit_price__gte=0), name="tier_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.unit_price:f} above {self.above:f} of price {self.price_id}"
 
 
 @keeps_history()
@@ -209,6 +247,12 @@ class BillingTerms(models.Model):
         default=False,
         help_text="SEAT-5: the invoiced amount is charged to the payment method.",
     )
+    retry_days = ArrayField(
+        models.PositiveSmallIntegerField(),
+        default=retry_days_by_default,
+        blank=True,
+        help_text="Days after the first charge was declined on which it is tried again, separated by commas.",
+    )
     fee_on_debit = models.BooleanField(
         "card fee on debit cards",
         default=True,
@@ -222,6 +266,22 @@ class BillingTerms(models.Model):
         default=5, help_text="PRE-3: days before the 1st on which a short balance is warned of."
     )
     credit_limit = AmountField(default=0, help_text="PRE-4: how far below zero a prepaid balance may go.")
+    reminder_days = ArrayField(
+        models.SmallIntegerField(),
+        default=reminder_days_by_default,
+        blank=True,
+        help_text="Days after the due date on which a reminder is sent, separated by commas; negative: before it.",
+    )
+    reminder_copy_to = models.EmailField(blank=True, help_text="A copy of each reminder for the billing team.")
+    suspend_after_days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        default=15,
+        help_text="SUSP-1: days after the due date when service is suspended for non-payment; empty: never.",
+    )
+    suspension_warning_days = models.PositiveSmallIntegerField(
+        default=1, help_text="SUSP-1: days before the suspension on which the last warning is sent."
+    )
     refund_window_days = models.PositiveSmallIntegerField(
         default=30, help_text="REF-1: days from signup for a full refund."
     )
@@ -235,6 +295,12 @@ class BillingTerms(models.Model):
     )
     collections_after_days = models.PositiveSmallIntegerField(
         default=30, help_text="COLL-1: days after the due date when what is unpaid goes to the agency."
+    )
+    collections_approval = models.CharField(
+        max_length=10,
+        choices=Approval,
+        default=Approval.REVIEW,
+        help_text="COLL-1: whether a hand-over to the agency waits for a billing manager.",
     )
     number_and_date_identify = models.BooleanField(
         default=False, help_text="ID-1: accept the account number with the invoice date alone as an identity check."

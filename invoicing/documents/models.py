@@ -17,6 +17,10 @@ class Document(models.Model):
     class Kind(models.TextChoices):
         INVOICE = "INVOICE", "Invoice"
         CREDIT_NOTE = "CREDIT_NOTE", "Credit note"
+        RECEIPT = "RECEIPT", "Receipt"
+        REMINDER = "REMINDER", "Reminder"
+        NOTICE = "NOTICE", "Notice"
+        STATEMENT = "STATEMENT", "Statement"
 
     class State(models.TextChoices):
         PENDING = "PENDING", "To be drawn"
@@ -46,6 +50,31 @@ class Document(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.subject_id} (document {self.pk})"
+
+
+class Letter(models.Model):
+    """
+    What is written to a customer besides invoices: a receipt, a reminder, a warning, a statement.
+
+    `key` says what it is about, such as `reminder:17:7`, and is unique: nothing is written twice. `details` holds
+    every word and figure, so that drawing it again gives the same page.
+    """
+
+    append_only = True
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="letters", db_index=False)
+    kind = models.CharField(max_length=12, choices=Document.Kind)
+    key = models.CharField(max_length=80)
+    on = models.DateField()
+    details = models.JSONField()
+    written_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["key"], name="letter_written_once")]
+        indexes = [models.Index(fields=["account", "-on"], name="letter_of_account")]
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class Delivery(models.Model):

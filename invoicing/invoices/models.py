@@ -106,6 +106,26 @@ class Invoice(models.Model):
         return self.number or f"draft {self.pk}"
 
 
+class OpenInvoice(models.Model):
+    """
+    What of an issued invoice is not settled: a row while it is not zero, kept by a trigger on postings.
+
+    `amount` is receivable and `placed` is with the agency, both sums of the invoice's postings; the books' checker
+    compares them. An invoice without a row is settled to the cent.
+    """
+
+    invoice = models.OneToOneField(
+        Invoice, on_delete=models.PROTECT, primary_key=True, related_name="unsettled", db_constraint=False
+    )
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="open_invoices", db_constraint=False)
+    currency = models.CharField(max_length=3)
+    amount = AmountField(default=0)
+    placed = AmountField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.amount:f} {self.currency} open of invoice {self.invoice_id}"
+
+
 class CreditNoteManager(models.Manager["CreditNote"]):
     def get_queryset(self) -> models.QuerySet["CreditNote"]:
         return super().get_queryset().filter(kind=Invoice.Kind.CREDIT_NOTE)
@@ -136,6 +156,7 @@ class InvoiceLine(models.Model):
         DEPOSIT = "DEPOSIT", "Deposit"
         ONE_OFF = "ONE_OFF", "One-off charge"
         CREDIT = "CREDIT", "Credit"
+        USAGE = "USAGE", "Use"
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines", db_index=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="invoice_lines", db_index=False)

@@ -13,11 +13,13 @@ class LedgerAccount(models.TextChoices):
     CUSTOMER_CREDIT = "CUSTOMER_CREDIT", "Customer credit"
     DEPOSIT_HELD = "DEPOSIT_HELD", "Deposit held"
     PREPAID_BALANCE = "PREPAID_BALANCE", "Prepaid balance"
+    UNBILLED_USAGE = "UNBILLED_USAGE", "Use not invoiced yet"
     GATEWAY_CLEARING = "GATEWAY_CLEARING", "Gateway clearing"
     REVENUE = "REVENUE", "Revenue"
     TAX_PAYABLE = "TAX_PAYABLE", "Tax payable"
     FEE_REVENUE = "FEE_REVENUE", "Fee revenue"
     COLLECTIONS = "COLLECTIONS", "Collections"
+    COMMISSION = "COMMISSION", "Agency commission"
     BAD_DEBT = "BAD_DEBT", "Bad debt"
     OPENING = "OPENING", "Opening balances"
 
@@ -36,10 +38,24 @@ class LedgerEntry(models.Model):
         INVOICE = "INVOICE", "Invoice"
         CREDIT_NOTE = "CREDIT_NOTE", "Credit note"
         APPLICATION = "APPLICATION", "Credit or deposit applied"
+        PAYMENT = "PAYMENT", "Payment"
+        CARD_FEE = "CARD_FEE", "Card service fee"
+        ALLOCATION = "ALLOCATION", "Payment allocated"
+        REFUND = "REFUND", "Refund"
+        RETURN = "RETURN", "Payment returned"
+        CHARGEBACK = "CHARGEBACK", "Chargeback"
+        DEPOSIT = "DEPOSIT", "Deposit returned"
+        TOP_UP = "TOP_UP", "Top-up"
+        USAGE = "USAGE", "Use"
+        SETTLEMENT = "SETTLEMENT", "Settled from the balance"
+        MIGRATION = "MIGRATION", "Migration credit"
+        PLACEMENT = "PLACEMENT", "Handed to the agency"
+        REMITTANCE = "REMITTANCE", "Agency remittance"
+        WRITE_OFF = "WRITE_OFF", "Write-off"
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="ledger_entries", db_index=False)
     source = models.CharField(max_length=80)
-    kind = models.CharField(max_length=12, choices=Kind)
+    kind = models.CharField(max_length=20, choices=Kind)
     currency = models.CharField(max_length=3)
     on = models.DateField()
     at = models.DateTimeField()
@@ -58,7 +74,8 @@ class Posting(models.Model):
     One side of an entry: a debit is positive, a credit negative.
 
     `invoice_id` names the invoice that a receivable belongs to (a plain number, since invoices stand
-    below the ledger); `category` splits revenue by product and tax by jurisdiction.
+    below the ledger); `payment_id` names likewise the payment that customer credit comes from, or that was
+    allocated to the invoice. `category` splits revenue by product, tax by jurisdiction and cash by gateway.
     """
 
     append_only = True
@@ -68,6 +85,7 @@ class Posting(models.Model):
     ledger_account = models.CharField(max_length=16, choices=LedgerAccount)
     category = models.CharField(max_length=120, blank=True)
     invoice_id = models.BigIntegerField(null=True, blank=True)
+    payment_id = models.BigIntegerField(null=True, blank=True)
     currency = models.CharField(max_length=3)
     amount = models.DecimalField(max_digits=20, decimal_places=6)
 
@@ -75,6 +93,7 @@ class Posting(models.Model):
         indexes = [
             models.Index(fields=["account", "ledger_account"], name="posting_of_account"),
             models.Index(fields=["invoice_id"], condition=Q(invoice_id__isnull=False), name="posting_of_invoice"),
+            models.Index(fields=["payment_id"], condition=Q(payment_id__isnull=False), name="posting_of_payment"),
         ]
 
     def __str__(self) -> str:

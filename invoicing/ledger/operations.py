@@ -17,6 +17,7 @@ class Side(NamedTuple):
     amount: Decimal
     category: str = ""
     invoice_id: int | None = None
+    payment_id: int | None = None
 
 
 class Unbalanced(Exception):
@@ -48,6 +49,7 @@ def post(
                     ledger_account=side.ledger_account,
                     category=side.category,
                     invoice_id=side.invoice_id,
+                    payment_id=side.payment_id,
                     currency=currency,
                     amount=side.amount,
                 )

@@ -5,7 +5,7 @@ from django.db.models import F, Q
 
 from accounts.history import keeps_history
 from accounts.models import Account
-from invoicing.catalog.models import BillingTerms, Plan
+from invoicing.catalog.models import BillingTerms, Plan, Price
 from invoicing.fields import AmountField, RateField
 from invoicing.sellers.models import Seller
 
@@ -38,6 +38,12 @@ class BillingProfile(models.Model):
     payment_method = models.CharField(max_length=8, choices=PaymentMethod, blank=True)
     bill_from_on = models.DateField(
         null=True, blank=True, help_text="Periods that begin before it were billed elsewhere."
+    )
+    auto_charge = models.BooleanField(
+        "charge on the billing date",
+        null=True,
+        blank=True,
+        help_text="SEAT-5: what is invoiced is charged to the default payment method; empty: as the terms say.",
     )
     opening_balance = AmountField(default=0, help_text="Owed when the account was taken over: positive.")
     next_billing_on = models.DateField(null=True, blank=True, help_text="When the run looks at this account next.")
@@ -192,3 +198,59 @@ class OneOffCharge(models.Model):
 
     def __str__(self) -> str:
         return f"{self.description or self.plan_id} on {self.on} #{self.pk}"
+
+
+class UsageEvent(models.Model):
+    """
+    PRE-1: one use, rated and deducted from the prepaid balance as it happened.
+
+    `key` is the platform's own, and unique: sent again it changes nothing. `rated` is the quantity after minimum and
+    increment; `amount` is in `currency` at six places; `month_on` is the 1st of the month in the seller's time zone.
+    Its ledger entry has the source `usage:<id>`.
+    """
+
+    append_only = True
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="usage_events", db_index=False)
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+", db_index=False)
+    price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="+", db_index=False)
+    key = models.CharField(max_length=80)
+    at = models.DateTimeField()
+    month_on = models.DateField()
+    quantity = RateField()
+    rated = RateField()
+    currency = models.CharField(max_length=3)
+    amount = RateField()
+    detail = models.CharField(max_length=200, blank=True, help_text="As the platform names it: a number called.")
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["key"], name="usage_event_once"),
+            models.CheckConstraint(condition=Q(quantity__gte=0, amount__gte=0), name="usage_not_negative"),
+        ]
+        indexes = [models.Index(fields=["account", "-at"], name="usage_of_account")]
+
+    def __str__(self) -> str:
+        return f"Use {self.key}"
+
+
+class UsageTotal(models.Model):
+    """What an account used of a plan in a calendar month, and how much of it stands on an invoice."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="usage_totals", db_index=False)
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+", db_index=False)
+    month_on = models.DateField()
+    quantity = RateField(default=0, help_text="Rated units.")
+    amount = RateField(default=0)
+    invoiced_quantity = RateField(default=0)
+    invoiced_amount = RateField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "plan", "month_on"], name="one_usage_total_a_month")]
+        indexes = [
+            models.Index(fields=["account"], condition=~Q(amount=F("invoiced_amount")), name="usage_total_to_invoice")
+        ]
+
+    def __str__(self) -> str:
+        return f"Use of plan {self.plan_id} by account {self.account_id} in {self.month_on:%Y-%m}"
