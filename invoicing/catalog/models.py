@@ -65,6 +65,7 @@ class Product(models.Model):
     )
     invoiced_at_once = models.BooleanField(
         default=False,
+        db_default=False,
         help_text="SVC-1: a professional service, invoiced when it is authorized and due at once; "
         "work starts when it is paid.",
     )
@@ -107,9 +108,11 @@ class Price(models.Model):
     deposit = RateField(
         default=0, help_text="Taken at an account's first subscription to a plan that takes one (SEAT-1)."
     )
-    minimum = RateField(default=0, help_text="PRE-1: a use is rated as at least so many units.")
-    increment = RateField(default=0, help_text="PRE-1: a use is rated up to a whole number of these; 0: as it is.")
-    included = RateField(default=0, help_text="PRE-1: units a calendar month that cost nothing.")
+    minimum = RateField(default=0, db_default=0, help_text="PRE-1: a use is rated as at least so many units.")
+    increment = RateField(
+        default=0, db_default=0, help_text="PRE-1: a use is rated up to a whole number of these; 0: as it is."
+    )
+    included = RateField(default=0, db_default=0, help_text="PRE-1: units a calendar month that cost nothing.")
 
     class Meta:
         constraints = [

@@ -105,7 +105,7 @@ OUTPUT = [
 def forget_runs(before: Iterable[tuple[int, Any, Any]]) -> None:
     """Take everything back that runs wrote, as if they had never been; `before` is what `due_dates` gave."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {', '.join(OUTPUT)} RESTART IDENTITY")
+        cursor.execute(f"TRUNCATE {', '.join(OUTPUT)} RESTART IDENTITY CASCADE")
         cursor.execute("UPDATE invoicing_numberseries SET next_number = first_number")
         cursor.execute("UPDATE invoicing_oneoffcharge SET billed_on = NULL")
         cursor.executemany(
