@@ -12,8 +12,11 @@ from accounts.actors import Actor
 from accounts.audit import record_change
 from invoicing.invoices.models import Invoice, InvoiceLine, LineTax
 from invoicing.invoices.operations import issue_drafts
+from invoicing.invoices.settling import give_back_overpaid
+from invoicing.ledger.models import LedgerAccount, Posting
 from invoicing.money import ZERO, format_money, minor_unit, round_money
 from invoicing.sellers.queries import today_of
+from invoicing.subscriptions.locking import lock_billing
 
 
 class CreditRefused(Exception):
@@ -146,13 +149,16 @@ def credit_invoice(
     :raises CreditRefused: with every sentence that stands in the way
     """
     actor.require("invoicing.issue_credit_note")
-    # Two credit notes for one invoice wait for each other here, so that together they never exceed it.
+    # Two credit notes for one invoice wait for each other here, so that together they never exceed it; payments too.
+    lock_billing(invoice.account_id)
     invoice = Invoice.objects.select_for_update(no_key=True, of=("self",)).select_related("seller").get(pk=invoice.pk)
     if not reason.strip():
         raise CreditRefused(["A credit note says why: give the reason that the customer is to read."])
     credits = planned_credit(invoice, amounts)
     note = _draft_note(invoice, credits, reason=reason.strip(), on=today_of(invoice.seller, now=now))
     issue_drafts([(note.pk, note.account_id, note.kind)], seller=invoice.seller, now=now)
+    give_back_overpaid(invoice.pk, source=f"given-back:{note.pk}", on=note.issued_on, now=now)
+    _check_deposit(invoice)
     note.refresh_from_db()
     record_change(
         "issue credit note",
@@ -164,6 +170,17 @@ def credit_invoice(
         detail={"total": str(note.total), "currency": note.currency},
     )
     return note
+
+
+def _check_deposit(invoice: Invoice) -> None:
+    """:raises CreditRefused: if more of a deposit was taken back than is held of it (SEAT-1)"""
+    held = Posting.objects.filter(invoice_id=invoice.pk, ledger_account=LedgerAccount.DEPOSIT_HELD)
+    rest = -(held.aggregate(total=Sum("amount"))["total"] or ZERO)
+    if rest < 0:
+        raise CreditRefused([
+            f"Of the deposit on invoice {invoice.number} {format_money(-rest, invoice.currency)} was used for later "
+            "invoices (SEAT-1). Credit no more than what is still held."
+        ])  # fmt: skip
 
 
 def _draft_note(invoice: Invoice, credits: list[LineCredit], *, reason: str, on: date) -> Invoice:

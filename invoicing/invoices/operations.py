@@ -1,6 +1,6 @@
 """Issuing drafts: numbers, postings and documents in one short transaction, set-based."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from invoicing.bulk import array_of
 from invoicing.documents.operations import request_documents
 from invoicing.invoices.letterheads import current_letterhead
 from invoicing.invoices.models import Invoice
+from invoicing.invoices.settling import use_credit
 from invoicing.sellers.models import NumberSeries, Seller
 
 
@@ -39,7 +40,8 @@ FROM entry JOIN invoicing_invoice i ON i.id = entry.invoice_id
 UNION ALL
 SELECT entry.id, entry.account_id,
     CASE WHEN coalesce(origin.kind, l.kind) = 'DEPOSIT' THEN 'DEPOSIT_HELD' ELSE 'REVENUE' END,
-    coalesce(product.code, ''), l.invoice_id, entry.currency, -sum(l.amount)
+    coalesce(product.code, ''), CASE WHEN origin.kind = 'DEPOSIT' THEN origin.invoice_id ELSE l.invoice_id END,
+    entry.currency, -sum(l.amount)
 FROM entry JOIN invoicing_invoiceline l ON l.invoice_id = entry.invoice_id
 LEFT JOIN invoicing_invoiceline origin ON origin.id = l.credits_line_id
 LEFT JOIN invoicing_plan plan ON plan.id = l.plan_id
@@ -68,18 +70,27 @@ WHERE l.invoice_id = ANY(%(ids)s::bigint[]) AND l.kind = 'ONE_OFF' AND o.id = l.
 """
 
 
-def issue_drafts(drafts: Sequence[tuple[int, int, str]], *, seller: Seller, now: datetime) -> Issued | None:
+def issue_drafts(
+    drafts: Sequence[tuple[int, int, str]],
+    *,
+    seller: Seller,
+    now: datetime,
+    settled_elsewhere: Collection[int] = frozenset(),
+) -> Issued | None:
     """
     Issue drafts, given as (invoice id, account id, kind), in the order in which they are numbered.
 
-    To be called in the transaction that makes or claims them. The number series is locked last (BILL-6: no gap, no
-    repeat, and no wait longer than the end of this transaction).
+    What their accounts have to their credit pays them at once (`use_credit`), but for those that the caller settles
+    from elsewhere. To be called in the transaction that makes or claims them. The number series is locked last
+    (BILL-6: no gap, no repeat, and no wait longer than the end of this transaction).
     """
     ids = [invoice_id for invoice_id, _, _ in drafts]
     letterhead = current_letterhead(seller)
     with connection.cursor() as cursor:
         cursor.execute(POSTINGS, {"ids": array_of(ids), "now": now})
         cursor.execute(DUE_ONE_OFFS, {"ids": array_of(ids)})
+    owing = [draft for draft in drafts if draft[2] == Invoice.Kind.INVOICE and draft[0] not in settled_elsewhere]
+    use_credit([draft[0] for draft in owing], [draft[1] for draft in owing], now=now)
     first = last = ""
     for kind in (Invoice.Kind.INVOICE, Invoice.Kind.CREDIT_NOTE):
         of_kind = [draft for draft in drafts if draft[2] == kind]
