@@ -9,6 +9,7 @@ from invoicing.collections.models import (
     PlacementRecord,
     PlatformEndpoint,
     PlatformNotice,
+    Reminder,
     Suspension,
 )
 from invoicing.documents.models import Delivery, Document, Letter
@@ -80,6 +81,7 @@ __all__ = [
     "Product",
     "QuantityChange",
     "Refund",
+    "Reminder",
     "Run",
     "RunItem",
     "Seller",

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import Account
+from invoicing.documents.models import Letter
 from invoicing.fields import AmountField
 from invoicing.invoices.models import Invoice
 from invoicing.sellers.models import Seller
@@ -45,6 +46,30 @@ class Hold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} of account {self.account_id} #{self.pk}"
+
+
+class Reminder(models.Model):
+    """
+    One invoice on a reminder, at the stage `days` of the terms: days after its due date, negative before it.
+
+    The unique index, not the letter, keeps a stage from being reached twice: one letter lists all that an account is
+    reminded of on a day.
+    """
+
+    append_only = True
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="reminders")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="reminders", db_index=False)
+    days = models.SmallIntegerField()
+    on = models.DateField()
+    amount = AmountField(help_text="What was open of the invoice then.")
+    letter = models.ForeignKey(Letter, on_delete=models.PROTECT, related_name="reminders")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["invoice", "days"], name="reminded_once_a_stage")]
+
+    def __str__(self) -> str:
+        return f"reminder of invoice {self.invoice_id} at {self.days} days"
 
 
 @keeps_to_transitions

@@ -2285,4 +2285,42 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
+        migrations.CreateModel(
+            name="Reminder",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("days", models.SmallIntegerField()),
+                ("on", models.DateField()),
+                (
+                    "amount",
+                    invoicing.fields.AmountField(
+                        decimal_places=3, help_text="What was open of the invoice then.", max_digits=18
+                    ),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="reminders", to="accounts.account"
+                    ),
+                ),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reminders",
+                        to="invoicing.invoice",
+                    ),
+                ),
+                (
+                    "letter",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="reminders", to="invoicing.letter"
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [models.UniqueConstraint(fields=("invoice", "days"), name="reminded_once_a_stage")],
+            },
+        ),
     ]

@@ -45,7 +45,7 @@ FOR EACH STATEMENT WHEN (current_setting('billing.tables_may_be_emptied', true) 
 EXECUTE FUNCTION refuse_change()
 """
 
-TABLES = ["invoicing_letter", "invoicing_usageevent", "invoicing_placementrecord"]
+TABLES = ["invoicing_letter", "invoicing_usageevent", "invoicing_placementrecord", "invoicing_reminder"]
 
 
 class Migration(migrations.Migration):
