@@ -12,3 +12,6 @@ class InvoicingConfig(AppConfig):
         composer = import_module("invoicing.invoices.composing").InvoiceComposer()
         for kind in ("INVOICE", "CREDIT_NOTE"):
             composers.register(kind, composer)
+        letters = import_module("invoicing.documents.letter_composer")
+        for kind in letters.FOLDERS:
+            composers.register(kind, letters.LetterComposer(kind))

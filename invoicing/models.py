@@ -13,7 +13,7 @@ from invoicing.collections.models import (
     Suspension,
 )
 from invoicing.documents.models import Delivery, Document, Letter
-from invoicing.invoices.models import CreditNote, Invoice, InvoiceLine, Letterhead, LineTax, OpenInvoice
+from invoicing.invoices.models import CreditNote, Invoice, InvoiceLine, LineTax, OpenInvoice
 from invoicing.ledger.models import LedgerEntry, Posting
 from invoicing.orders.models import Order
 from invoicing.payments.models import (
@@ -27,7 +27,7 @@ from invoicing.payments.models import (
 )
 from invoicing.prepaid.models import PrepaidBalance, TopUp, TopUpAgreement
 from invoicing.runs.models import Run, RunItem
-from invoicing.sellers.models import NumberSeries, Seller
+from invoicing.sellers.models import Letterhead, NumberSeries, Seller
 from invoicing.subscriptions.models import (
     BillingDayChange,
     BillingProfile,

@@ -4,13 +4,15 @@ from typing import Any
 
 from accounts.models import Account
 from invoicing.sellers.addresses import printed_address
+from invoicing.sellers.letterheads import current_letterhead
 from invoicing.sellers.models import Seller
 
 
 def seller_of(seller: Seller) -> dict[str, Any]:
-    """The seller as a letter keeps it; the logo is looked up when it is drawn."""
+    """The seller as a letter keeps it; the logo stands in the letterhead, which never changes. One query."""
     return {
         "seller_id": seller.pk,
+        "letterhead_id": current_letterhead(seller).pk,
         "name": seller.name,
         "address_lines": list(
             printed_address(seller.address_line, seller.city, seller.state, seller.postal_code, seller.country)

@@ -15,8 +15,9 @@ from invoicing.invoices.document import DocumentLine, InvoiceDocument, Party, Se
 from invoicing.invoices.drawing import render
 from invoicing.invoices.explanations import period_in_words
 from invoicing.invoices.mailing import mail_text
-from invoicing.invoices.models import Invoice, InvoiceLine, Letterhead, LineTax
+from invoicing.invoices.models import Invoice, InvoiceLine, LineTax
 from invoicing.money import ZERO, exponent
+from invoicing.sellers.models import Letterhead
 
 FOLDERS = {"INVOICE": "invoices", "CREDIT_NOTE": "credit-notes"}
 # A clause, and what pricing noted in `why`, in words that fit below a line.

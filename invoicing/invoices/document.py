@@ -10,19 +10,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from invoicing.documents.drawing.page import PageSize, Party
+
 Kind = Literal["INVOICE", "CREDIT_NOTE"]
-PageSize = Literal["A4", "LETTER"]
-
-
-@dataclass(frozen=True, slots=True)
-class Party:
-    """Seller or buyer, as it is printed."""
-
-    name: str
-    address_lines: tuple[str, ...]
-    tax_ids: tuple[str, ...] = ()
-    email: str = ""
-    phone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

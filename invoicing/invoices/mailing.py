@@ -1,13 +1,13 @@
 """The mail that brings an invoice or a credit note."""
 
-from email.utils import formataddr
 from typing import Any
 
 from django.template.loader import render_to_string
 
 from invoicing.documents.composers import MailText
+from invoicing.documents.drawing.figures import day
+from invoicing.documents.headers import one_line, sender
 from invoicing.invoices.document import InvoiceDocument
-from invoicing.invoices.drawing.figures import day
 from invoicing.money import format_money
 
 _TITLES = {"INVOICE": "Invoice", "CREDIT_NOTE": "Credit note"}
@@ -18,10 +18,10 @@ def mail_text(document: InvoiceDocument) -> MailText:
     told = _told(document)
     template = f"invoicing/mail/{document.kind.lower()}"
     return MailText(
-        subject=_one_line(f"{told['title']} {document.number} from {document.seller.name}: {told['amount']}"),
+        subject=one_line(f"{told['title']} {document.number} from {document.seller.name}: {told['amount']}"),
         text=render_to_string(f"{template}.txt", told),
         html=render_to_string(f"{template}.html", told),
-        sender=_sender(document),
+        sender=sender(document.seller.name, document.seller.email),
     )
 
 
@@ -43,14 +43,3 @@ def _told(document: InvoiceDocument) -> dict[str, Any]:
         "corrects": document.corrects_number,
         "reason": document.reason,
     }
-
-
-def _sender(document: InvoiceDocument) -> str:
-    if not document.seller.email:
-        return ""
-    return formataddr((_one_line(document.seller.name), document.seller.email))
-
-
-def _one_line(text: str) -> str:
-    """A header ends where its line does."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

@@ -8,23 +8,9 @@ from django.db.models import Q
 from accounts.models import Account
 from invoicing.catalog.models import Plan
 from invoicing.fields import AmountField, RateField
-from invoicing.sellers.models import Seller
+from invoicing.sellers.models import Letterhead, Seller
 from invoicing.subscriptions.models import OneOffCharge, Subscription
 from invoicing.tax.models import TaxRate
-
-
-class Letterhead(models.Model):
-    """What stood at the top and foot of invoices at one time: the seller's printed details, kept once by their hash."""
-
-    append_only = True
-
-    seller = models.ForeignKey(Seller, on_delete=models.PROTECT, related_name="letterheads")
-    digest = models.CharField(max_length=64, unique=True)
-    details = models.JSONField()
-    logo = models.BinaryField(null=True)
-
-    def __str__(self) -> str:
-        return f"Letterhead {self.digest[:12]} of seller {self.seller_id}"
 
 
 class Invoice(models.Model):

@@ -8,9 +8,9 @@ from django.db import connection, transaction
 
 from invoicing.bulk import array_of
 from invoicing.documents.operations import request_documents
-from invoicing.invoices.letterheads import current_letterhead
 from invoicing.invoices.models import Invoice
 from invoicing.invoices.settling import use_credit
+from invoicing.sellers.letterheads import current_letterhead
 from invoicing.sellers.models import NumberSeries, Seller
 
 

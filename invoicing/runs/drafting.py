@@ -11,12 +11,12 @@ from django.db import DataError, IntegrityError, connection, transaction
 
 from invoicing.bulk import array_of, copy_rows, take_ids
 from invoicing.invoices.drafts import Draft
-from invoicing.invoices.letterheads import current_letterhead
 from invoicing.invoices.models import Invoice, InvoiceLine, LineTax
 from invoicing.runs.billables import DueAccount
 from invoicing.runs.models import Run, RunItem
 from invoicing.runs.proposals import Proposal, internal_failure
 from invoicing.sellers.addresses import printed_address
+from invoicing.sellers.letterheads import current_letterhead
 
 logger = logging.getLogger(__name__)
 

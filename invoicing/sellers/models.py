@@ -57,6 +57,20 @@ class Seller(models.Model):
         return self.name
 
 
+class Letterhead(models.Model):
+    """What stood at the top and foot of invoices at one time: the seller's printed details, kept once by their hash."""
+
+    append_only = True
+
+    seller = models.ForeignKey(Seller, on_delete=models.PROTECT, related_name="letterheads")
+    digest = models.CharField(max_length=64, unique=True)
+    details = models.JSONField()
+    logo = models.BinaryField(null=True)
+
+    def __str__(self) -> str:
+        return f"Letterhead {self.digest[:12]} of seller {self.seller_id}"
+
+
 class NumberSeries(models.Model):
     """BILL-6: the counter of one kind of document. Taken under its row lock, in the transaction that issues."""
 

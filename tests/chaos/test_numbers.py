@@ -12,11 +12,11 @@ from django.db import connection, transaction
 from accounts.models import Account
 from invoicing.documents import operations as documents
 from invoicing.invoices import operations
-from invoicing.invoices.letterheads import current_letterhead
 from invoicing.invoices.models import Invoice, InvoiceLine
 from invoicing.invoices.operations import issue_drafts
 from invoicing.ledger.models import LedgerEntry
 from invoicing.runs.books import differences_in_books
+from invoicing.sellers.letterheads import current_letterhead
 from invoicing.sellers.models import NumberSeries, Seller
 from tests.chaos.at_once import at_once, failures
 from tests.chaos.crashing import statements

@@ -17,11 +17,11 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
+from invoicing.documents.drawing import figures
+from invoicing.documents.drawing.styles import MARGIN, PAGE_SIZES
+from invoicing.documents.drawing.typeface import FOLDER, regular
+from invoicing.documents.drawing.wrapping import wrapped
 from invoicing.invoices.document import DocumentLine, InvoiceDocument, Party
-from invoicing.invoices.drawing import figures
-from invoicing.invoices.drawing.styles import MARGIN, PAGE_SIZES
-from invoicing.invoices.drawing.typeface import FOLDER, regular
-from invoicing.invoices.drawing.wrapping import wrapped
 
 Cells = Literal["paragraphs", "strings"]
 

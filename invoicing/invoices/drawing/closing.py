@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import ClassVar
 
+from invoicing.documents.drawing import figures
+from invoicing.documents.drawing.pen import Pen
+from invoicing.documents.drawing.styles import ACCENT, TINT, styles
+from invoicing.documents.drawing.wrapping import wrapped_lines
 from invoicing.invoices.document import InvoiceDocument
-from invoicing.invoices.drawing import figures
-from invoicing.invoices.drawing.pen import Pen
-from invoicing.invoices.drawing.styles import ACCENT, TINT, styles
 from invoicing.invoices.drawing.table import INSET, Columns, Row, TaxBand, TaxSummaryRow
-from invoicing.invoices.drawing.wrapping import wrapped_lines
 
 TAX_TITLE = "Tax summary"
 # So many taxes stay on one page with the totals; more may break.

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar, Protocol
 
+from invoicing.documents.drawing import figures
+from invoicing.documents.drawing.pen import Pen
+from invoicing.documents.drawing.styles import ACCENT, MARGIN, PAGE_SIZES, RULE, TINT, styles
+from invoicing.documents.drawing.wrapping import shortened, wrapped
 from invoicing.invoices.document import DocumentLine, InvoiceDocument, TaxRow
-from invoicing.invoices.drawing import figures
-from invoicing.invoices.drawing.pen import Pen
-from invoicing.invoices.drawing.styles import ACCENT, MARGIN, PAGE_SIZES, RULE, TINT, styles
-from invoicing.invoices.drawing.wrapping import shortened, wrapped
 
 GAP = 14.0  # between columns
 INSET = 6.0  # of text from the table's edges

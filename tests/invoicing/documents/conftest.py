@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from invoicing.documents.composers import register
+from invoicing.documents.letter_composer import FOLDERS, LetterComposer
 from invoicing.documents.models import Document
 from invoicing.invoices.composing import InvoiceComposer
 from tests.invoicing.documents.mail_server import MailServer
@@ -15,7 +16,7 @@ from tests.invoicing.documents.mail_server import MailServer
 def documents_root(settings, tmp_path) -> Path:
     settings.DOCUMENTS_ROOT = tmp_path / "documents"
     for kind in Document.Kind.values:
-        register(kind, InvoiceComposer())
+        register(kind, LetterComposer(kind) if kind in FOLDERS else InvoiceComposer())
     return settings.DOCUMENTS_ROOT
 
 

@@ -8,8 +8,8 @@ from accounts.models import Account
 from invoicing.documents.models import Delivery, Document
 from invoicing.documents.operations import request_documents
 from invoicing.documents.rendering import render_pending
-from invoicing.invoices.letterheads import current_letterhead
 from invoicing.invoices.models import Invoice, InvoiceLine, LineTax
+from invoicing.sellers.letterheads import current_letterhead
 from invoicing.sellers.models import Seller
 from invoicing.tax.models import TaxRate
 

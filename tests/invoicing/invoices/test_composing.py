@@ -9,9 +9,9 @@ from pypdf import PdfReader
 
 from invoicing.invoices.composing import InvoiceComposer
 from invoicing.invoices.document import InvoiceDocument, TaxRow, faults
-from invoicing.invoices.letterheads import current_letterhead
 from invoicing.invoices.models import Invoice
 from invoicing.sellers.addresses import printed_address
+from invoicing.sellers.letterheads import current_letterhead
 from tests.invoicing.documents.factories import (
     line,
     make_account,

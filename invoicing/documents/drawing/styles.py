@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import cache
 
-from invoicing.invoices.drawing.pen import Style, colour
-from invoicing.invoices.drawing.typeface import bold, regular
+from invoicing.documents.drawing.pen import Style, colour
+from invoicing.documents.drawing.typeface import bold, regular
 
 PAGE_SIZES = {"A4": (595.28, 841.89), "LETTER": (612.0, 792.0)}
 MARGIN = 46.0

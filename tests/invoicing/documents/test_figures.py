@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from invoicing.invoices.drawing import figures
+from invoicing.documents.drawing import figures
 
 
 class TestMoney:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from reportlab.pdfgen.canvas import Canvas
 
-from invoicing.invoices.drawing.typeface import Typeface, pdf_of
+from invoicing.documents.drawing.typeface import Typeface, pdf_of
 
 KAPPA = 0.5523  # handle of the Bezier curve that comes closest to a quarter circle of radius 1
 

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from invoicing.invoices.drawing.typeface import Typeface, clean
+from invoicing.documents.drawing.typeface import Typeface, clean
 
 # A word that is wider than its column breaks after one of these if it can.
 _JOINTS = re.compile(r"(?<=[-/.,_@:;])")

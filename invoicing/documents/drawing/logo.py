@@ -7,7 +7,7 @@ from functools import lru_cache
 from PIL import Image, UnidentifiedImageError
 from reportlab.pdfgen.canvas import Canvas
 
-from invoicing.invoices.drawing.typeface import ReadyObject, deflated_stream, pdf_of
+from invoicing.documents.drawing.typeface import ReadyObject, deflated_stream, pdf_of
 
 # Printed at most 2.4 inches wide: more pixels than this only make every invoice heavier.
 MOST_PIXELS = (900, 300)

@@ -4,9 +4,8 @@ import hashlib
 import json
 from typing import Any
 
-from invoicing.invoices.models import Letterhead
 from invoicing.sellers.addresses import printed_address
-from invoicing.sellers.models import Seller
+from invoicing.sellers.models import Letterhead, Seller
 
 
 def current_letterhead(seller: Seller) -> Letterhead:
