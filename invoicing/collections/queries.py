@@ -1,0 +1,160 @@
+"""What is unpaid, what stands in the way of asking for it, and who is suspended or with the agency."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from django.db.models import Q, Sum
+
+from accounts.models import Account
+from invoicing.catalog.models import BillingTerms
+from invoicing.collections.models import Hold, Placement, Suspension
+from invoicing.collections.policy import IN_ORDER, Reason, Unpaid, less_credit
+from invoicing.invoices.models import Invoice, OpenInvoice
+from invoicing.ledger.models import LedgerAccount, Posting
+from invoicing.money import ZERO
+from invoicing.payments.models import Payment, PaymentTarget
+from invoicing.sellers.models import Seller
+from invoicing.subscriptions.models import BillingProfile
+
+KIND_OF_HOLD = {
+    Hold.Kind.DISPUTE: Reason.DISPUTE,
+    Hold.Kind.PROMISE: Reason.PROMISE,
+    Hold.Kind.EXEMPTION: Reason.EXEMPTION,
+    Hold.Kind.OTHER: Reason.HOLD,
+}
+
+
+@dataclass(frozen=True)
+class UnpaidInvoice:
+    """
+    An issued invoice of which something is not settled.
+
+    `open` is receivable, `placed` is with the agency; `owed` is what of the receivable the account's own credit does
+    not cover.
+    """
+
+    id: int
+    account_id: int
+    number: str
+    issued_on: date
+    due_on: date
+    currency: str
+    total: Decimal
+    open: Decimal
+    placed: Decimal
+    owed: Decimal
+
+
+def unpaid_of(account_ids: Collection[int]) -> dict[int, list[UnpaidInvoice]]:
+    """What each account has not paid, oldest due first. Two queries."""
+    rows = (
+        OpenInvoice.objects.filter(account_id__in=account_ids, invoice__kind=Invoice.Kind.INVOICE)
+        .order_by("account_id", "invoice__due_on", "invoice_id")
+        .values_list(
+            "invoice_id", "account_id", "invoice__number", "invoice__issued_on", "invoice__due_on", "currency",
+            "invoice__total", "amount", "placed",
+        )
+    )  # fmt: skip
+    found: dict[tuple[int, str], list[UnpaidInvoice]] = defaultdict(list)
+    for row in rows:
+        invoice = UnpaidInvoice(*row, owed=max(row[7], ZERO))
+        found[invoice.account_id, invoice.currency].append(invoice)
+    credit = _credit_of({account_id for account_id, _ in found})
+    unpaid: dict[int, list[UnpaidInvoice]] = defaultdict(list)
+    for (account_id, currency), invoices in found.items():
+        left = less_credit([Unpaid(one.due_on, one.owed) for one in invoices], credit.get((account_id, currency), ZERO))
+        unpaid[account_id] += [
+            UnpaidInvoice(**(vars(one) | {"owed": owed})) for one, owed in zip(invoices, left, strict=True)
+        ]
+    return dict(unpaid)
+
+
+def _credit_of(account_ids: Collection[int]) -> dict[tuple[int, str], Decimal]:
+    """What lies with us to each account's credit, by currency: positive."""
+    rows = (
+        Posting.objects.filter(account_id__in=account_ids, ledger_account=LedgerAccount.CUSTOMER_CREDIT)
+        .order_by()
+        .values_list("account_id", "currency")
+        .annotate(total=Sum("amount"))
+    )
+    return {(account_id, currency): -total for account_id, currency, total in rows}
+
+
+def in_the_way(invoice_ids: Iterable[int], *, on: date) -> dict[int, Reason]:
+    """
+    Why an invoice is not asked for on a day, for those for which there is a reason. Four queries.
+
+    An invoice in dispute, on hold, promised or exempt until that day or later; one with a payment under way; and each
+    invoice of an account that is with the agency (COLL-1).
+    """
+    accounts = dict(Invoice.objects.filter(pk__in=list(invoice_ids)).values_list("pk", "account_id"))
+    reasons: dict[int, set[Reason]] = defaultdict(set)
+    of_account: dict[int, set[Reason]] = defaultdict(set)
+    for account_id, invoice_id, kind in holds_in_force(set(accounts.values()), on=on):
+        if invoice_id is None:
+            of_account[account_id].add(KIND_OF_HOLD[Hold.Kind(kind)])
+        elif invoice_id in accounts:
+            reasons[invoice_id].add(KIND_OF_HOLD[Hold.Kind(kind)])
+    for invoice_id in under_way(accounts):
+        reasons[invoice_id].add(Reason.PENDING_PAYMENT)
+    for account_id in with_agency(set(accounts.values())):
+        of_account[account_id].add(Reason.WITH_AGENCY)
+    found = {pk: reasons[pk] | of_account[account_id] for pk, account_id in accounts.items()}
+    return {pk: min(all_of_it, key=IN_ORDER.index) for pk, all_of_it in found.items() if all_of_it}
+
+
+def holds_in_force(account_ids: Collection[int], *, on: date) -> list[tuple[int, int | None, str]]:
+    """(account, invoice or None for all of it, kind) of the holds that hold on a day."""
+    return list(
+        Hold.objects.filter(Q(until_on=None) | Q(until_on__gte=on), account_id__in=account_ids, lifted_at=None)
+        .order_by("pk")
+        .values_list("account_id", "invoice_id", "kind")
+    )
+
+
+def under_way(invoice_ids: Collection[int]) -> set[int]:
+    """Those for which the gateway may still take, or has not yet said whether it took, money."""
+    targets = PaymentTarget.objects.filter(invoice_id__in=list(invoice_ids))
+    may_come = targets.filter(Q(is_open=True) | Q(payment__state__in=Payment.OPEN))
+    return set(may_come.values_list("invoice_id", flat=True))
+
+
+def with_agency(account_ids: Collection[int]) -> set[int]:
+    """COLL-1: those who are with the agency."""
+    placed = Placement.objects.filter(account_id__in=account_ids, state=Placement.State.PLACED)
+    return set(placed.values_list("account_id", flat=True))
+
+
+def suspended(account_ids: Collection[int]) -> set[int]:
+    """SUSP-1: those from whom service is withheld, for whatever reason; a warning withholds nothing."""
+    active = Suspension.objects.filter(account_id__in=account_ids, state=Suspension.State.ACTIVE)
+    return set(active.values_list("account_id", flat=True))
+
+
+def is_suspended(account_id: int) -> bool:
+    return account_id in suspended([account_id])
+
+
+@dataclass(frozen=True)
+class Dunned:
+    """One account as it is written to: who it is, on which terms and by which seller."""
+
+    account: Account
+    terms: BillingTerms
+    seller: Seller
+
+
+def dunned(profiles: Iterable[BillingProfile]) -> dict[int, Dunned]:
+    """By account, from profiles whose terms, seller and account were read with them."""
+    return {profile.account_id: Dunned(profile.account, profile.terms, profile.seller) for profile in profiles}
+
+
+def next_unpaid(after: int, *, seller: Seller | None, limit: int) -> list[int]:
+    """The next accounts, in their order, of whose invoices something is receivable."""
+    rows = OpenInvoice.objects.filter(account_id__gt=after, amount__gt=0)
+    if seller is not None:
+        rows = rows.filter(account__billing_profile__seller=seller)
+    return list(rows.order_by("account_id").values_list("account_id", flat=True).distinct()[:limit])
