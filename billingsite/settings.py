@@ -98,6 +98,12 @@ else:
     EMAIL_FILE_PATH = VAR_DIR / "mail"
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", "billing@clausebook.example")
 
+# Payments: where methods are added and charged. The demo gateway moves no money and is for demonstrations only.
+PAYMENT_GATEWAY = env.str("PAYMENT_GATEWAY", "demo" if DEMO else "")
+STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", "")
+STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", "")
+DEMO_GATEWAY_FILE = VAR_DIR / "demo-gateway.sqlite3"
+
 # The site
 SECRET_KEY = env.str("SECRET_KEY", "") or secret_key(VAR_DIR / "secret_key")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])

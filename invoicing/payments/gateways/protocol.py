@@ -84,6 +84,8 @@ class About(StrEnum):
     CHARGEBACK = "CHARGEBACK"
     METHOD = "METHOD"
     OTHER = "OTHER"
+    # Signed by the gateway, and yet not as we know such an event: a person looks at it; `reason` says what is amiss.
+    UNREADABLE = "UNREADABLE"
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,10 @@ class Notice:
     A gateway's event, read: what it is about and what it says.
 
     `reference` and `key` name the payment (the gateway's name, and ours from the metadata); `answer` is what became
-    of the payment or refund; for a return `code` is the bank's (R01), for a chargeback `dispute_reference`,
-    `dispute_state` (OPEN, WON, LOST), `amount`, `currency` and `reason` say what was taken back.
+    of the payment or refund: of a refund `key` is the refund's own, and `answer.reference` its name. For a return
+    `code` is the bank's (R01); for a return and a chargeback `dispute_reference`, `dispute_state` (OPEN, WON, LOST),
+    `amount`, `currency` and `reason` say what was taken back. Of METHOD `reference` is the page's session and `key`
+    the account's number.
     """
 
     event_id: str
@@ -119,6 +123,10 @@ class NoAnswer(Exception):
 
 class GatewayRefused(Exception):
     """The gateway did not take the request at all (a wrong token, a wrong set-up): nothing was charged."""
+
+
+class GatewayBusy(GatewayRefused):
+    """Too many requests at once: nothing was charged, and the same request with the same key may be sent again soon."""
 
 
 class Forged(Exception):
@@ -152,3 +160,6 @@ class Gateway(Protocol):
 
     def read_notice(self, body: bytes, signature: str, *, now: datetime) -> Notice:
         """:raises Forged: unless the signature over the raw body is the gateway's and recent"""
+
+    def read_stored_notice(self, body: str) -> Notice:
+        """The same of a body whose signature was checked when it came; card numbers in it may be masked by now."""
