@@ -11,9 +11,11 @@ from django.db.models import F, Value
 from django.db.models.functions import Concat
 
 from invoicing.documents.composers import MailText
-from invoicing.invoices.document import DocumentLine, InvoiceDocument, Party, Section, TaxRow
+from invoicing.invoices.applied import BALANCE, applied_at_issue
+from invoicing.invoices.document import Applied, DocumentLine, InvoiceDocument, Party, Section, TaxRow
 from invoicing.invoices.drawing import render
 from invoicing.invoices.explanations import period_in_words
+from invoicing.invoices.fee_note import KEY, fee_note
 from invoicing.invoices.mailing import mail_text
 from invoicing.invoices.models import Invoice, InvoiceLine, LineTax
 from invoicing.money import ZERO, exponent
@@ -35,14 +37,17 @@ class InvoiceComposer:
     draw = staticmethod(render)
 
     def pdf_inputs(self, subject_ids: Sequence[int]) -> Mapping[int, InvoiceDocument]:
-        """The issued ones among them as plain values, in four queries."""
+        """The issued ones among them as plain values, in five queries."""
         issued = Invoice.objects.filter(pk__in=subject_ids, status=Invoice.Status.ISSUED)
         invoices = issued.annotate(corrects_number=F("corrects__number")).order_by("pk")
         found = list(invoices)
         letterheads = Letterhead.objects.in_bulk({invoice.letterhead_id for invoice in found})
         lines = _lines_by_invoice([invoice.pk for invoice in found])
+        applied = applied_at_issue([invoice.pk for invoice in found if invoice.kind == Invoice.Kind.INVOICE])
         return {
-            invoice.pk: composed(invoice, letterheads[invoice.letterhead_id], lines.get(invoice.pk, []))
+            invoice.pk: composed(
+                invoice, letterheads[invoice.letterhead_id], lines.get(invoice.pk, []), applied.get(invoice.pk, ())
+            )
             for invoice in found
         }
 
@@ -90,10 +95,14 @@ def _lines_by_invoice(invoice_ids: Sequence[int]) -> dict[int, list[_Line]]:
     return found
 
 
-def composed(invoice: Invoice, letterhead: Letterhead, lines: Sequence[_Line]) -> InvoiceDocument:
+def composed(
+    invoice: Invoice, letterhead: Letterhead, lines: Sequence[_Line], applied: tuple[Applied, ...] = ()
+) -> InvoiceDocument:
     """What stands on the paper; a credit note's amounts, which are stored negative, stand there positive."""
     sign = -1 if invoice.kind == Invoice.Kind.CREDIT_NOTE else 1
     printed, buyer = letterhead.details, invoice.buyer
+    amount_due = max(invoice.total - sum((one.amount for one in applied), ZERO), ZERO)
+    note = fee_note(buyer.get(KEY), amount_due, invoice.currency) if sign == 1 else ""
     return InvoiceDocument(
         kind="INVOICE" if sign == 1 else "CREDIT_NOTE",
         number=invoice.number or "",
@@ -111,11 +120,14 @@ def composed(invoice: Invoice, letterhead: Letterhead, lines: Sequence[_Line]) -
         subtotal=sign * invoice.subtotal,
         taxes=_tax_rows(lines, sign),
         total=sign * invoice.total,
-        amount_due=max(invoice.total, ZERO),
-        payment_instructions=printed["payment_instructions"],
+        amount_due=amount_due,
+        payment_instructions=printed["payment_instructions"] if amount_due or not applied else "",
         corrects_number=getattr(invoice, "corrects_number", None) or "",
         reason=invoice.reason,
         page_size=printed["page_size"],
+        notes=(note,) if note else (),
+        applied=applied,
+        remark_when_paid=BALANCE if any(one.label == BALANCE for one in applied) else "",
     )
 
 

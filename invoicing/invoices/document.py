@@ -47,6 +47,14 @@ class TaxRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Applied:
+    """What was paid of the invoice as it was issued, from credit, a deposit or the prepaid balance."""
+
+    label: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class InvoiceDocument:
     """A whole invoice or credit note. `exponent` is the number of decimal places of the currency."""
 
@@ -71,6 +79,8 @@ class InvoiceDocument:
     corrects_number: str = ""
     reason: str = ""
     notes: tuple[str, ...] = ()
+    applied: tuple[Applied, ...] = ()
+    remark_when_paid: str = ""
     page_size: PageSize = "LETTER"
     language: str = "en"
 
@@ -79,7 +89,7 @@ def faults(document: InvoiceDocument) -> list[str]:
     """
     Why this document must not reach a customer: what does not add up, and amounts that could not be printed exactly.
 
-    `amount_due` is not checked against `total`: payments and credits of before may stand between them.
+    `amount_due` is checked against `total` only where it is said what was applied.
     """
     found = [
         f"{name} {amount} has more than {document.exponent} decimal places"
@@ -98,6 +108,9 @@ def faults(document: InvoiceDocument) -> list[str]:
     tax = sum((row.amount for row in document.taxes), Decimal(0))
     if document.subtotal + tax != document.total:
         found.append(f"subtotal {document.subtotal} and tax {tax} do not make the total {document.total}")
+    applied = sum((one.amount for one in document.applied), Decimal(0))
+    if document.applied and document.total - applied != document.amount_due:
+        found.append(f"total {document.total} less {applied} applied is not the amount due {document.amount_due}")
     return found
 
 
@@ -106,6 +119,7 @@ def _printed_amounts(document: InvoiceDocument) -> list[tuple[str, Decimal]]:
     amounts = [("subtotal", document.subtotal), ("total", document.total), ("amount due", document.amount_due)]
     for section in document.sections:
         amounts += [("line amount", line.amount) for line in section.lines]
+    amounts += [("applied amount", one.amount) for one in document.applied]
     for row in document.taxes:
         amounts += [("taxable amount", row.base), ("tax", row.amount)]
     return amounts

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 from django.db.models import Prefetch, QuerySet
 
 from invoicing.documents.models import Delivery, Document
+from invoicing.invoices.applied import applied_at_issue
 from invoicing.invoices.explanations import Explained, explain, period_in_words
+from invoicing.invoices.fee_note import KEY, fee_note
 from invoicing.invoices.models import Invoice, InvoiceLine, LineTax
 from invoicing.ledger.models import LedgerEntry, Posting
 from invoicing.money import ZERO
@@ -120,11 +122,17 @@ def page_of(invoice: Invoice) -> dict[str, Any]:
     """Everything the page shows, in a constant number of queries."""
     of_invoice = sections(invoice)
     document = document_of(invoice)
+    is_invoice = invoice.kind == Invoice.Kind.INVOICE
+    applied = applied_at_issue([invoice.pk]).get(invoice.pk, ()) if is_invoice else ()
+    due = invoice.total - sum((one.amount for one in applied), ZERO)
     return {
         "sections": of_invoice,
         "taxes": tax_sums(of_invoice),
         "postings": postings_of(invoice),
         "document": document,
         "deliveries": deliveries_of(document),
+        "applied": applied,
+        "due_at_issue": due,
+        "fee_note": fee_note(invoice.buyer.get(KEY), due, invoice.currency) if is_invoice else "",
         "corrections": invoice.corrections.order_by("pk"),
     }

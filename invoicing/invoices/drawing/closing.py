@@ -120,8 +120,8 @@ def _totals(document: InvoiceDocument) -> tuple[list[tuple[str, str]], tuple[str
     last = ("Total credited", document.total)
     if document.kind == "INVOICE":
         rows.append(("Total", document.total))
-        if document.amount_due != document.total:
-            before = document.amount_due - document.total
+        rows += [(one.label, -one.amount) for one in document.applied]
+        if before := document.amount_due - document.total + sum((one.amount for one in document.applied), Decimal(0)):
             rows.append(("Paid or credited before" if before < 0 else "Carried over from before", before))
         last = ("Amount due", document.amount_due)
     label = f"{last[0]} ({document.currency})"

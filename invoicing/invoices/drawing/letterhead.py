@@ -84,7 +84,7 @@ def _headline(document: InvoiceDocument) -> tuple[str, str, str]:
         return "Total credited", f"{document.currency} {amount}", "No payment is needed"
     amount = f"{document.currency} {figures.money(document.amount_due, document.exponent)}"
     if document.amount_due <= 0:
-        return "Amount due", amount, "No payment is needed"
+        return "Amount due", amount, document.remark_when_paid or "No payment is needed"
     return "Amount due", amount, f"Due {figures.day(document.due_on)}" if document.due_on else "Due on receipt"
 
 
