@@ -135,6 +135,8 @@ INSTALLED_APPS = [
     "pghistory",
     "csp",
     "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
     "accounts",
     "invoicing",
     "billingsite",
@@ -211,6 +213,25 @@ MFA_TOTP_ISSUER = "Clausebook"
 MFA_TOTP_TOLERANCE = 1
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = INSECURE_HTTP
 STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", not DEMO)
+
+# The API: machines with tokens, JSON and nothing else. Each view names its own way in; without one it lets nobody in.
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "accounts.api.in_sentences",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Clausebook",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+}
+# PRE-1: a use is deducted as it happens; one that comes later than this is refused.
+USAGE_AT_MOST_DAYS_OLD = env.int("USAGE_AT_MOST_DAYS_OLD", 62)
 
 # What a browser may do with our pages
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not INSECURE_HTTP

@@ -2,9 +2,11 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView
 
 from billingsite.health import health
 from invoicing.invoices.reports import vendors_report
+from invoicing.prepaid.api import UsageEvents
 
 # Staff sign in where everybody does: there are the rate limits and the second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -14,5 +16,7 @@ urlpatterns = [
     path("admin/reports/vendors/", admin.site.admin_view(vendors_report), name="vendors_report"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
+    path("api/v1/usage-events", UsageEvents.as_view(), name="usage_events"),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path("health/", health, name="health"),
 ]
