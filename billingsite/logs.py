@@ -1,9 +1,11 @@
-"""Logging: one line an event on stderr, JSON in production and plain text at a developer's desk."""
+"""Logging: one line an event on stderr, JSON in production and plain text at a developer's desk; no card numbers."""
 
 from typing import Any
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+from invoicing.payments.card_numbers import mask_card_numbers, mask_value
 
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -11,6 +13,16 @@ SHARED: list[Processor] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+
+
+def mask_event(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Card numbers in what is logged, before it is put into words: masked numbers and texts keep JSON what it is."""
+    return {name: mask_value(value) for name, value in event.items()}
+
+
+def mask_line(_logger: Any, _method: str, line: str) -> str:
+    """Card numbers in the line as printed, which shows tracebacks and other objects too."""
+    return mask_card_numbers(line)
 
 
 def configure(*, as_json: bool, level: str) -> dict[str, Any]:
@@ -22,10 +34,10 @@ def configure(*, as_json: bool, level: str) -> dict[str, Any]:
         cache_logger_on_first_use=True,
     )
     last: list[Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [structlog.processors.format_exc_info, mask_event, structlog.processors.JSONRenderer(), mask_line]
         if as_json
         # The prettier tracebacks print every local variable: personal data on the screen, and seconds for each.
-        else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
+        else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback), mask_line]
     )
     return {
         "version": 1,

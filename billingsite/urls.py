@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from billingsite.health import health
 from invoicing.invoices.reports import vendors_report
+from invoicing.payments.webhooks import webhook
 from invoicing.prepaid.api import UsageEvents
 
 # Staff sign in where everybody does: there are the rate limits and the second factor.
@@ -19,4 +20,5 @@ urlpatterns = [
     path("api/v1/usage-events", UsageEvents.as_view(), name="usage_events"),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path("health/", health, name="health"),
+    path("webhooks/<slug:gateway_name>/", webhook, name="webhook"),
 ]

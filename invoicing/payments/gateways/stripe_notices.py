@@ -21,6 +21,7 @@ from invoicing.payments.gateways.stripe_reading import (
 )
 
 TOLERANCE = timedelta(minutes=5)
+_LONGEST_ID = 120
 _OPEN, _WON, _LOST = "OPEN", "WON", "LOST"
 # While a lost one is appealed, the cardholder keeps the money.
 _STATES = {
@@ -75,7 +76,9 @@ def notice_of(body: bytes) -> Notice:
         event = json.loads(body)
         common = {"event_id": str(event["id"]), "type": str(event["type"]), "made_at": moment(int(event["created"]))}
         of = event["data"]["object"]
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        if not common["event_id"].isprintable() or not 0 < len(common["event_id"]) <= _LONGEST_ID:
+            raise ValueError(common["event_id"])
+    except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError) as error:
         raise Forged(f"The body is no event as Stripe sends them ({type(error).__name__}).") from error
     read = _READERS.get(common["type"])
     try:
