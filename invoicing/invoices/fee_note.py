@@ -13,8 +13,8 @@ def fee_note(kept: Mapping[str, str] | None, amount_due: Decimal, currency: str)
     """
     FEE-1, FEE-2: the note on an invoice of which `amount_due` is to be paid; none where nothing is or was kept.
 
-    `kept` holds `rate_percent`, `cap` (or nothing), `clause` and `state` as they were on the invoice's date. It is a
-    quote: the fee is charged with a payment by card, and by nothing else (FEE-3).
+    `kept` holds `rate_percent`, `cap` (or nothing), `clause` and `state` as they were on the invoice's date, and under
+    `debit` whether debit cards carry it (FEE-4). It is a quote: only a payment by card is charged a fee (FEE-3).
     """
     if not kept or amount_due <= 0:
         return ""
@@ -25,7 +25,10 @@ def fee_note(kept: Mapping[str, str] | None, amount_due: Decimal, currency: str)
     fee = round_money(amount_due * rate / 100, currency)
     if kept.get("cap"):
         fee = min(fee, Decimal(kept["cap"]))
+    cards, free = (
+        ("card", "ACH and checks") if kept.get("debit") != "no" else ("credit card", "Debit cards, ACH and checks")
+    )
     return (
-        f"Paying by card adds a service fee of {format_quantity(rate)} %: {format_money(fee, currency)} ({clause}). "
-        "ACH and checks carry none."
+        f"Paying by {cards} adds a service fee of {format_quantity(rate)} %: {format_money(fee, currency)} ({clause}). "
+        f"{free} carry none."
     )

@@ -11,7 +11,9 @@ from django.db import DataError, IntegrityError, connection, transaction
 
 from invoicing.bulk import array_of, copy_rows, take_ids
 from invoicing.invoices.drafts import Draft
+from invoicing.invoices.fee_note import KEY
 from invoicing.invoices.models import Invoice, InvoiceLine, LineTax
+from invoicing.payments.fee_quotes import FeeQuotes
 from invoicing.runs.billables import DueAccount
 from invoicing.runs.models import Run, RunItem
 from invoicing.runs.proposals import Proposal, internal_failure
@@ -130,10 +132,11 @@ def _save(run: Run, found: list[Proposal], sequences: dict[int, int]) -> int:
     letterhead_id = current_letterhead(run.seller).pk if drafted else 0
     lines: list[Sequence[Any]] = []
     taxes: list[Sequence[Any]] = []
+    quotes = FeeQuotes(on=run.on)
     invoices = []
     for proposal in drafted:
         invoice_id = invoice_ids[proposal.account.account_id]
-        invoices.append(_invoice_row(run, proposal, invoice_id, letterhead_id))
+        invoices.append(_invoice_row(run, proposal, invoice_id, letterhead_id, quotes))
         _add_line_rows(proposal, invoice_id, line_ids, lines, taxes)
     copy_rows(Invoice, INVOICE_COLUMNS, invoices)
     if taxed:
@@ -148,9 +151,11 @@ def _save(run: Run, found: list[Proposal], sequences: dict[int, int]) -> int:
     return len(dealt_with)
 
 
-def _invoice_row(run: Run, proposal: Proposal, invoice_id: int, letterhead_id: int) -> Sequence[Any]:
+def _invoice_row(run: Run, proposal: Proposal, invoice_id: int, letterhead_id: int, quotes: FeeQuotes) -> Sequence[Any]:
     account, draft = proposal.account, proposal.draft
     assert draft is not None
+    buyer = buyer_of(account, _clients_on(proposal), home=run.seller.country)
+    buyer[KEY] = quotes.kept_for(country=account.country, state=account.state, terms_id=account.terms_id)
     reason = "Rebates and credits exceed the charges (SEAT-3)." if draft.kind == "CREDIT_NOTE" else ""
     return (
         invoice_id,
@@ -167,7 +172,7 @@ def _invoice_row(run: Run, proposal: Proposal, invoice_id: int, letterhead_id: i
         draft.total,
         draft.period_start,
         draft.period_end,
-        json.dumps(buyer_of(account, _clients_on(proposal), home=run.seller.country)),
+        json.dumps(buyer),
         reason,
         letterhead_id,
     )

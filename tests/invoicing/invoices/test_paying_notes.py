@@ -1,6 +1,7 @@
 """What an invoice says of being paid: what was applied as it was issued, and what paying by card would add."""
 
 import io
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -13,6 +14,8 @@ from invoicing.invoices.document import Applied, faults
 from invoicing.invoices.drawing import render
 from invoicing.invoices.fee_note import fee_note
 from invoicing.ledger.operations import Side, post
+from invoicing.payments.models import CardFeeRate
+from tests.invoicing import factories
 from tests.invoicing.documents.factories import NOW, drawn, line, make_account, make_invoice, make_seller
 
 ONE_PERCENT = {"rate_percent": "1", "cap": "", "clause": "FEE-1", "state": "NY"}
@@ -27,6 +30,9 @@ class TestFeeNote:
             pytest.param(ONE_PERCENT, "100.00", "service fee of 1 %: USD 1.00 (FEE-1)", id="one percent"),
             pytest.param(ONE_PERCENT, "100.50", "USD 1.01", id="half a cent up"),
             pytest.param(ONE_PERCENT | {"rate_percent": "2.500"}, "10.00", "of 2.5 %: USD 0.25", id="another rate"),
+            pytest.param(
+                ONE_PERCENT | {"debit": "no"}, "100.00", "by credit card adds a service fee of 1 %", id="not debit"
+            ),
             pytest.param(ONE_PERCENT | {"cap": "5"}, "1000.00", "USD 5.00 (FEE-1)", id="capped"),
             pytest.param(
                 {"rate_percent": "0", "cap": "", "clause": "FEE-2", "state": "CO"}, "100.00",
@@ -118,3 +124,20 @@ class TestAnInvoicePaidInPart:
         assert document.applied == (Applied("Credit applied", Decimal(30)),)
         assert faults(document) == []
         assert render(document)
+
+
+@pytest.mark.django_db
+class TestTheRun:
+    """FEE-1, FEE-2: what is kept with the invoice is the rate of its date in the account's state."""
+
+    @pytest.mark.parametrize(
+        ("state", "words"),
+        [("NY", "Paying by card adds a service fee of 1 %: USD 0.10 (FEE-1)."), ("TX", "no service fee in TX (FEE-2)")],
+    )
+    def test_keeps_the_rate_with_the_invoice(self, state, words):
+        account = factories.customer(state=state)
+        factories.subscription(account, factories.plan("mail", "10"), date(2026, 2, 1))
+        factories.bill(date(2026, 3, 1))
+        invoice = account.invoices.get()
+        CardFeeRate.objects.all().delete()
+        assert words in printed(invoice)
