@@ -16,7 +16,7 @@ export UV_PYTHON_PREFERENCE := only-system
 COMPILE := pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet
 
-.PHONY: help setup demo test test-slow lint bench bench-pdf lock clean
+.PHONY: help setup demo test test-slow lint bench bench-pdf bench-usage lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,10 @@ bench: setup ## Time the month-start run over N accounts (default 20000; a few m
 bench-pdf: setup ## Time the making of invoice PDFs (a minute)
 	@echo "Timing the making of invoice PDFs: about a minute."
 	@DEMO=1 $(PY) manage.py bench_pdf
+
+bench-usage: setup ## Time usage deductions in batches, beside plain SQL (two minutes)
+	@echo "Timing usage deductions: about two minutes."
+	@DEMO=1 $(PY) manage.py bench_usage
 
 lock: | $(UV) ## Renew the locks after a change of pyproject.toml (seconds; UPGRADE=1 takes the newest releases)
 	@echo "Resolving pyproject.toml into requirements/*.lock: some seconds."

@@ -37,6 +37,7 @@ class UsageBatch(serializers.Serializer):
 
 
 class RefusalAnswer(serializers.Serializer):
+    field = serializers.CharField(allow_blank=True, help_text="What it is about; empty: the event as a whole.")
     clause = serializers.CharField()
     sentence = serializers.CharField()
     way_out = serializers.CharField()
@@ -117,8 +118,8 @@ def _answer(answer: Answer) -> dict[str, Any]:
         "amount": None if answer.amount is None else f"{answer.amount:f}",
         "currency": answer.currency,
         "refusals": [
-            {"clause": refusal.clause, "sentence": refusal.sentence, "way_out": refusal.way_out}
-            for refusal in answer.refusals
+            {"field": field, "clause": refusal.clause, "sentence": refusal.sentence, "way_out": refusal.way_out}
+            for field, refusal in zip(answer.fields, answer.refusals, strict=True)
         ],
     }
 

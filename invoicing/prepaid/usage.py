@@ -32,13 +32,18 @@ TRIES = 3
 
 
 class Answer(NamedTuple):
-    """What became of one use. `amount` is in `currency` at six places; of one that was refused there is none."""
+    """
+    What became of one use. `amount` is in `currency` at six places; of one that was refused there is none.
+
+    `fields` name what each of the `refusals` is about, such as `quantity`; empty for the use as a whole.
+    """
 
     key: str
     outcome: str
     amount: Decimal | None = None
     currency: str = ""
     refusals: tuple[Refusal, ...] = ()
+    fields: tuple[str, ...] = ()
 
 
 class Standing(NamedTuple):
@@ -122,17 +127,17 @@ class _Batch:
 
     def _answer(self, use: Use | Unreadable, day: date | None) -> Answer:
         if isinstance(use, Unreadable):
-            return Answer(use.key, REFUSED, refusals=use.refusals)
+            return Answer(use.key, REFUSED, refusals=use.refusals, fields=tuple(field for field, _ in use.wrong))
         if known := self.known.get(use.key):
             return _again(use, known)
         payer = self.payers.get(use.account)
         if payer is None or day is None:
-            return _refused(use, unknown_account(use.account))
+            return _refused(use, "account", unknown_account(use.account))
         if payer.account_id not in self.balances:
-            return _refused(use, not_prepaid(use.account))
+            return _refused(use, "account", not_prepaid(use.account))
         priced = self.prices.find(payer.account_id, use.product, payer.currency, day)
         if isinstance(priced, Refusal):
-            return _refused(use, priced)
+            return _refused(use, "product", priced)
         return self._rate(use, payer, priced, day.replace(day=1))
 
     def _rate(self, use: Use, payer: Payer, priced: Priced, month_on: date) -> Answer:
@@ -141,11 +146,11 @@ class _Batch:
         month = MonthKey(payer.account_id, priced.plan_id, month_on)
         used, units = self.units.get(month, ZERO), rated_units(use.quantity, priced.rate)
         if used + units >= MOST_UNITS_A_MONTH:
-            return _refused(use, too_much_in_a_month(use.product))
+            return _refused(use, "quantity", too_much_in_a_month(use.product))
         amount = amount_of_use(units, used=used, rate=priced.rate)
         short = not_covered(amount, balance=balance.balance, floor=balance.floor, currency=payer.currency)
         if short:
-            return _refused(use, short)
+            return _refused(use, "quantity", short)
         self._take(use, payer, priced, month, units, amount)
         return Answer(use.key, ACCEPTED, amount, payer.currency)
 
@@ -179,8 +184,8 @@ def _again(use: Use, known: KnownUse) -> Answer:
     if use == known.use:
         return Answer(use.key, DUPLICATE, known.amount, known.currency)
     different = next(name for name, value in use._asdict().items() if value != getattr(known.use, name))
-    return _refused(use, key_reused(use.key, different))
+    return _refused(use, "key", key_reused(use.key, different))
 
 
-def _refused(use: Use, refusal: Refusal) -> Answer:
-    return Answer(use.key, REFUSED, refusals=(refusal,))
+def _refused(use: Use, field: str, refusal: Refusal) -> Answer:
+    return Answer(use.key, REFUSED, refusals=(refusal,), fields=(field,))

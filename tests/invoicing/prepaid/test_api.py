@@ -57,7 +57,7 @@ class TestPost:
                 {
                     "key": "k-2", "outcome": "refused", "amount": None, "currency": "",
                     "refusals": [{
-                        "clause": "PRE-1",
+                        "field": "product", "clause": "PRE-1",
                         "sentence": "There is no product with the code none.",
                         "way_out": "Send the code of a per-use product, as it stands in the console under Products.",
                     }],
