@@ -15,6 +15,7 @@ from invoicing.documents import operations as document_operations
 from invoicing.documents.models import Delivery, Document
 from invoicing.invoices import credit_notes
 from invoicing.invoices.models import Invoice
+from invoicing.reports import operations as report_operations
 from invoicing.runs import lifecycle, operations, retries, retrying, schedule
 from invoicing.runs.models import Run, RunItem
 from tests.chaos.results import row_hashes
@@ -27,10 +28,14 @@ HELD = (
     "start_run", "approve_run", "retry_parked", "issue_credit_note", "resend_invoice", "import_book",
 )  # fmt: skip
 MIA = Actor(
-    ActorKind.STAFF, "Mia Manager", Channel.CONSOLE, permissions=frozenset(f"invoicing.{name}" for name in HELD)
+    ActorKind.STAFF,
+    "Mia Manager",
+    Channel.CONSOLE,
+    permissions=frozenset(f"invoicing.{name}" for name in HELD) | {"accounts.view_account"},
 )
 NOBODY = Actor(ActorKind.STAFF, "Nora Nobody", Channel.CONSOLE)
-MODULES = (operations, lifecycle, retries, retrying, schedule, credit_notes, document_operations, book_operations)
+MODULES = (operations, lifecycle, retries, retrying, schedule, credit_notes, document_operations, book_operations,
+           report_operations)  # fmt: skip
 
 # What an operation calls is audited there: these only go on, under the name of who released the run, or are steps.
 STEPS = {"advance", "bill_what_is_due", "review", "release", "retry_items", "begin_proposing", "issue_approved"}
@@ -124,9 +129,16 @@ CALLS: dict[str, tuple[Callable, Callable]] = {
         lambda folder: terms("hosted-direct") and a_book(folder),
         lambda book, actor: book_operations.import_book(book, actor=actor, now=NOW),
     ),
+    "request_statement": (
+        lambda folder: customer(),
+        lambda account, actor: report_operations.request_statement(
+            account, date(2026, 2, 1), date(2026, 2, 28), actor=actor, now=NOW
+        ),
+    ),
 }  # fmt: skip
 NEED_NO_PERMISSION = {"open_run"}
-SAY_WHY = {"discard": "A wrong price.", "credit_invoice": "Not ordered.", "resend": "Lost."}
+SAY_WHY = {"discard": "A wrong price.", "credit_invoice": "Not ordered.", "resend": "Lost.",
+           "request_statement": "Asked for under AUTH-4."}  # fmt: skip
 
 
 class TestEachOperation:

@@ -1,0 +1,95 @@
+"""What may be asked of the reports: a statement of account."""
+
+from dataclasses import asdict
+from datetime import date, datetime
+
+from accounts.actors import Actor, ActorKind
+from accounts.authority import Action
+from accounts.decisions import asking
+from accounts.models import Account
+from accounts.refusals import BadValue
+from invoicing.documents.letters import LetterDraft, LetterText, write_letters
+from invoicing.documents.models import Delivery, Document, Letter
+from invoicing.documents.operations import MAY_SEND
+from invoicing.reports.statement_letter import statement_text
+from invoicing.reports.statements import statement_of
+from invoicing.sellers.queries import today_of
+from invoicing.subscriptions.models import BillingProfile
+
+
+def request_statement(
+    account: Account, from_on: date, to_on: date, *, actor: Actor, now: datetime, currency: str = ""
+) -> Letter:
+    """
+    AUTH-4: write and mail the statement of account from one day to another, both included.
+
+    Asked again for the same days, it is the same letter and is mailed once more, unless the books have moved: then it
+    is a new one. Without a `currency`, the account's own.
+
+    :raises NotPermitted: if staff may not send documents
+    :raises Refused: unless the actor may see the account's billing information
+    :raises BadValue: if the account is billed through another, or the days are in the wrong order or have not come
+    """
+    if actor.kind == ActorKind.STAFF:
+        actor.require(MAY_SEND)
+    profile = BillingProfile.objects.select_related("seller", "account").filter(account_id=account.pk).first()
+    if profile is None:
+        raise BadValue("account", f"{account} is not billed itself, but through its partner, whose statement it is.")
+    if from_on > to_on:
+        raise BadValue("from_on", f"A statement's first day is not after its last, {to_on:%-d %B %Y}.")
+    if to_on > (today := today_of(profile.seller, now=now)):
+        raise BadValue(
+            "to_on", f"A statement ends at the latest today, {today:%-d %B %Y}: no later day is in the books."
+        )
+    with asking(Action.VIEW_BILLING, account, actor=actor, now=now) as authorized:
+        currency = currency or profile.currency
+        found = statement_of(profile.account_id, currency=currency, from_on=from_on, to_on=to_on)
+        text = statement_text(profile, found, currency=currency, from_on=from_on, to_on=to_on)
+        letter = _written_or_sent_again(profile, text, from_on=from_on, to_on=to_on, currency=currency, now=now)
+        authorized.audit("statement.request", subject=letter.key, before={}, after={"letter": letter.pk})
+        return letter
+
+
+def _written_or_sent_again(
+    profile: BillingProfile, text: LetterText, *, from_on: date, to_on: date, currency: str, now: datetime
+) -> Letter:
+    """Under the account's lock, so that two who ask at once get one letter."""
+    key = f"statement:{profile.account_id}:{from_on}:{to_on}"
+    if currency != profile.currency:
+        key = f"{key}:{currency}"
+    before = list(
+        Letter.objects.filter(key__startswith=key, account_id=profile.account_id, kind=Document.Kind.STATEMENT)
+        .filter(key__regex=rf"^{key}(:\d+)?$")
+        .order_by("pk")
+    )
+    if before and before[-1].details == _as_kept(text):
+        _mail_again(before[-1], profile)
+        return before[-1]
+    key = f"{key}:{len(before) + 1}" if before else key
+    draft = LetterDraft(profile.account_id, Document.Kind.STATEMENT, key, to_on, text)
+    (letter,) = write_letters([draft], now=now)
+    return letter
+
+
+def _as_kept(text: LetterText) -> object:
+    """The text as it comes back from JSON, where tuples are lists."""
+    return _listed(asdict(text))
+
+
+def _listed(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _listed(part) for name, part in value.items()}
+    return [_listed(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _mail_again(letter: Letter, profile: BillingProfile) -> None:
+    """One more mail of the same document to each of the account's invoice addresses."""
+    document = Document.objects.get(kind=letter.kind, subject_id=letter.pk)
+    latest = document.deliveries.order_by("-sequence").values_list("sequence", flat=True).first() or 0
+    addresses = dict.fromkeys(one.strip().lower() for one in profile.account.invoice_emails if one.strip())
+    Delivery.objects.bulk_create(
+        [
+            Delivery(document=document, account_id=letter.account_id, address=address, sequence=latest + 1)
+            for address in addresses
+        ]
+    )
