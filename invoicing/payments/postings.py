@@ -32,39 +32,24 @@ def next_source(payment: Payment, word: str) -> str:
 
 def post_received(payment: Payment, *, on: date, now: datetime) -> None:
     """A payment's amount as the account's credit, and its card fee as an entry of its own (FEE-3)."""
-    post_cash(payment, payment.amount, source=f"payment:{payment.pk}", kind="PAYMENT", on=on, now=now)
-    post_fee(payment, payment.fee, source=f"card-fee:{payment.pk}", kind="CARD_FEE", on=on, now=now)
+    post_money(payment, payment.amount, ZERO, source=f"payment:{payment.pk}", kind="PAYMENT", on=on, now=now)
+    if payment.fee:
+        post_money(payment, ZERO, payment.fee, source=f"card-fee:{payment.pk}", kind="CARD_FEE", on=on, now=now)
 
 
-def post_cash(payment: Payment, amount: Decimal, *, source: str, kind: str, on: date, now: datetime) -> None:
-    """Cash that came (positive) or went (negative), against the customer's credit of the payment."""
-    _post(
-        payment,
-        [
-            Side(LedgerAccount.GATEWAY_CLEARING, amount, clearing_of(payment), payment_id=payment.pk),
-            Side(LedgerAccount.CUSTOMER_CREDIT, -amount, payment_id=payment.pk),
-        ],
-        source=source,
-        kind=kind,
-        on=on,
-        now=now,
-    )
-
-
-def post_fee(payment: Payment, fee: Decimal, *, source: str, kind: str, on: date, now: datetime) -> None:
-    """A card fee that came (positive) or went back (negative); nothing for no fee."""
-    if fee:
-        _post(
-            payment,
-            [
-                Side(LedgerAccount.GATEWAY_CLEARING, fee, clearing_of(payment), payment_id=payment.pk),
-                Side(LedgerAccount.FEE_REVENUE, -fee, payment_id=payment.pk),
-            ],
-            source=source,
-            kind=kind,
-            on=on,
-            now=now,
-        )
+def post_money(
+    payment: Payment, amount: Decimal, fee: Decimal, *, source: str, kind: str, on: date, now: datetime
+) -> None:
+    """
+    Cash that came (positive) or went (negative): the amount against the customer's credit of the payment, the fee
+    against what was earned by it.
+    """
+    sides = [
+        Side(LedgerAccount.GATEWAY_CLEARING, amount + fee, clearing_of(payment), payment_id=payment.pk),
+        Side(LedgerAccount.CUSTOMER_CREDIT, -amount, payment_id=payment.pk),
+        Side(LedgerAccount.FEE_REVENUE, -fee, payment_id=payment.pk),
+    ]
+    _post(payment, [side for side in sides if side.amount], source=source, kind=kind, on=on, now=now)
 
 
 def allocate_rest(

@@ -59,19 +59,20 @@ def hand_over(an_invoice: Invoice, amount: str) -> None:
     )  # fmt: skip
 
 
-def card(account: Account, **values: Any) -> PaymentMethod:
-    """The account's default card, a credit card."""
-    return _method(account, {"kind": "CARD", "brand": "Visa", "last_four": "4242", "funding": "CREDIT"} | values)
+def card(account: Account, does: str = "ok", **values: Any) -> PaymentMethod:
+    """The account's default card, a credit card, with which the demo bank does this: `ok`, `decline.stolen_card`."""
+    shown = {"kind": "CARD", "brand": "Visa", "last_four": "4242", "funding": "CREDIT"}
+    return _method(account, f"card-{does}", shown | values)
 
 
-def bank_account(account: Account, **values: Any) -> PaymentMethod:
-    """The account's default bank account."""
-    return _method(account, {"kind": "ACH", "brand": "First Bank", "last_four": "6789"} | values)
+def bank_account(account: Account, does: str = "ok", **values: Any) -> PaymentMethod:
+    """The account's default bank account, with which the demo bank does this: `ok`, `fail.R01`, `return.R10`."""
+    return _method(account, f"ach-{does}", {"kind": "ACH", "brand": "First Bank", "last_four": "6789"} | values)
 
 
-def _method(account: Account, values: dict[str, Any]) -> PaymentMethod:
-    token = next(_tokens)
-    given = {"gateway": "double", "token": f"pm_{token}", "customer_token": f"cus_{account.pk}", "is_default": True}
+def _method(account: Account, does: str, values: dict[str, Any]) -> PaymentMethod:
+    token = f"pm_demo-{does}-{next(_tokens)}"
+    given = {"gateway": "demo", "token": token, "customer_token": f"cus_demo-{account.pk}", "is_default": True}
     return PaymentMethod.objects.create(account=account, added_at=NOW, **(given | values))
 
 
