@@ -22,6 +22,8 @@ DEBUG = env.bool("DEBUG", False)
 DEMO = env.bool("DEMO", False)
 # Plain http is for one's own machine, which is the only place where these two commands serve anything.
 INSECURE_HTTP = env.bool("INSECURE_HTTP", DEMO or DEBUG or COMMAND in {"runserver", "demo"})
+# The provider's platform is told over https and at public addresses only, but for a demo on one's own machine.
+PLATFORM_MAY_BE_LOCAL = env.bool("PLATFORM_MAY_BE_LOCAL", DEMO or DEBUG)
 
 # Data
 VAR_DIR = (BASE_DIR / env.str("VAR_DIR", "var")).resolve()

@@ -5,13 +5,15 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Q, Sum
 
 from accounts.models import Account
 from invoicing.catalog.models import BillingTerms
 from invoicing.collections.models import Hold, Placement, Suspension
-from invoicing.collections.policy import IN_ORDER, Reason, Unpaid, less_credit
+from invoicing.collections.policy import IN_ORDER, STOP_CHARGES, Reason, Unpaid, less_credit
+from invoicing.documents.parties import seller_of
 from invoicing.invoices.models import Invoice, OpenInvoice
 from invoicing.ledger.models import LedgerAccount, Posting
 from invoicing.money import ZERO
@@ -24,6 +26,14 @@ KIND_OF_HOLD = {
     Hold.Kind.PROMISE: Reason.PROMISE,
     Hold.Kind.EXEMPTION: Reason.EXEMPTION,
     Hold.Kind.OTHER: Reason.HOLD,
+}
+SENTENCES = {
+    Reason.DISPUTE: "It is in dispute.",
+    Reason.HOLD: "It is on hold.",
+    Reason.PROMISE: "The customer has promised to pay it, and the day has not passed.",
+    Reason.EXEMPTION: "The account is exempt from dunning.",
+    Reason.PENDING_PAYMENT: "A payment for it is under way.",
+    Reason.WITH_AGENCY: "The account is with the agency (COLL-1).",
 }
 
 
@@ -59,8 +69,10 @@ def unpaid_of(account_ids: Collection[int]) -> dict[int, list[UnpaidInvoice]]:
         )
     )  # fmt: skip
     found: dict[tuple[int, str], list[UnpaidInvoice]] = defaultdict(list)
-    for row in rows:
-        invoice = UnpaidInvoice(*row, owed=max(row[7], ZERO))
+    for pk, account_id, number, issued_on, due_on, currency, total, is_open, placed in rows:
+        invoice = UnpaidInvoice(
+            pk, account_id, number or "", issued_on, due_on, currency, total, is_open, placed, owed=max(is_open, ZERO)
+        )
         found[invoice.account_id, invoice.currency].append(invoice)
     credit = _credit_of({account_id for account_id, _ in found})
     unpaid: dict[int, list[UnpaidInvoice]] = defaultdict(list)
@@ -106,6 +118,12 @@ def in_the_way(invoice_ids: Iterable[int], *, on: date) -> dict[int, Reason]:
     return {pk: min(all_of_it, key=IN_ORDER.index) for pk, all_of_it in found.items() if all_of_it}
 
 
+def not_charged(invoice_ids: Collection[int], *, on: date) -> dict[int, str]:
+    """What is not charged by the schedule, each with the reason in a sentence: `payments.excluding` asks this."""
+    found = in_the_way(invoice_ids, on=on)
+    return {pk: SENTENCES[reason] for pk, reason in found.items() if reason in STOP_CHARGES}
+
+
 def holds_in_force(account_ids: Collection[int], *, on: date) -> list[tuple[int, int | None, str]]:
     """(account, invoice or None for all of it, kind) of the holds that hold on a day."""
     return list(
@@ -145,11 +163,19 @@ class Dunned:
     account: Account
     terms: BillingTerms
     seller: Seller
+    printed: dict[int, dict[str, Any]]
+
+    def seller_as_printed(self) -> dict[str, Any]:
+        """The seller's part of a letter, looked up once for all the accounts that were read together."""
+        if self.seller.pk not in self.printed:
+            self.printed[self.seller.pk] = seller_of(self.seller)
+        return self.printed[self.seller.pk]
 
 
 def dunned(profiles: Iterable[BillingProfile]) -> dict[int, Dunned]:
     """By account, from profiles whose terms, seller and account were read with them."""
-    return {profile.account_id: Dunned(profile.account, profile.terms, profile.seller) for profile in profiles}
+    printed: dict[int, dict[str, Any]] = {}
+    return {one.account_id: Dunned(one.account, one.terms, one.seller, printed) for one in profiles}
 
 
 def next_unpaid(after: int, *, seller: Seller | None, limit: int) -> list[int]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from invoicing.collections.queries import Dunned, UnpaidInvoice
 from invoicing.documents.letters import LetterTable, LetterText
-from invoicing.documents.parties import recipient_of, seller_of
+from invoicing.documents.parties import recipient_of
 from invoicing.money import ZERO, format_money
 
 COLUMNS = ("Invoice", "Date", "Due", "Invoiced", "Open")
@@ -88,7 +88,7 @@ def _letter(
     return LetterText(
         subject=subject,
         title=title,
-        seller=seller_of(who.seller),
+        seller=who.seller_as_printed(),
         recipient=recipient_of(who.account, home=who.seller.country),
         paragraphs=paragraphs,
         facts=(("Account", who.account.number),),
