@@ -15,3 +15,9 @@ class InvoicingConfig(AppConfig):
         letters = import_module("invoicing.documents.letter_composer")
         for kind in letters.FOLDERS:
             composers.register(kind, letters.LetterComposer(kind))
+        # Payments and balances stand below collections, and are told from here what it knows.
+        collections = import_module("invoicing.collections.queries")
+        import_module("invoicing.payments.excluding").exclude(collections.not_charged)
+        import_module("invoicing.prepaid.standing").register(collections.suspended)
+        restoring = import_module("invoicing.collections.restoring")
+        import_module("invoicing.payments.settled").when_settled(restoring.restore_paid)

@@ -11,6 +11,9 @@ from invoicing.collections.holds import HoldRefused, exempt_account, lift_hold, 
 from invoicing.collections.models import Hold, Placement, Suspension
 from invoicing.collections.policy import Reason
 from invoicing.collections.queries import in_the_way, suspended
+from invoicing.collections.restoring import suspend_account
+from invoicing.payments.excluding import excluded
+from invoicing.prepaid.standing import suspended_among
 from tests.invoicing.collections.factories import DUE, MIA, NOBODY, NOW, invoice, pending
 from tests.invoicing.factories import customer
 
@@ -125,3 +128,28 @@ class TestSuspended:
             made_by="Mia", made_at=NOW,
         )  # fmt: skip
         assert suspended([account.pk, other.pk]) == ({account.pk} if is_one else set())
+
+
+class TestNotCharged:
+    """What the schedule does not charge, and why."""
+
+    @pytest.mark.parametrize(("kind", "is_charged"), [
+        ("DISPUTE", False), ("OTHER", False), ("PROMISE", False), ("EXEMPTION", True),
+    ])  # fmt: skip
+    def test_is_what_is_disputed_held_or_promised(self, kind, is_charged):
+        made, other = invoice(), invoice()
+        hold(made.account, kind=kind, until_on=TODAY)
+        assert bool(excluded([made.pk, other.pk], on=TODAY)) is not is_charged
+        assert other.pk not in excluded([made.pk, other.pk], on=TODAY)
+
+    def test_says_why(self):
+        made = invoice()
+        hold(made.account, kind="DISPUTE", invoice=made)
+        assert excluded([made.pk], on=TODAY) == {made.pk: "It is in dispute."}
+
+
+class TestSuspendedAmong:
+    def test_is_what_prepaid_is_told(self):
+        account, other = customer(), customer()
+        suspend_account(account=account, why="Fraud", actor=MIA, now=NOW)
+        assert suspended_among([account.pk, other.pk]) == {account.pk}
