@@ -26,6 +26,12 @@ def array_of(values: Iterable[Any]) -> str:
     return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
 
 
+def array_of_texts(values: Iterable[str]) -> str:
+    """Many texts as one array literal, for `%s::text[]`."""
+    escaped = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join(f'"{value}"' for value in escaped) + "}"
+
+
 def copy_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """
     COPY rows into a model's table, in the caller's transaction; constraints and triggers hold as for INSERT.

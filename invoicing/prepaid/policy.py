@@ -10,11 +10,11 @@ BACK_OFF = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), timedel
 TOP_UP_FIRST = "Top up the balance, then send the use again with the same key."
 
 
-def not_covered(amount: Decimal, *, balance: Decimal, floor: Decimal, currency: str) -> Refusal | None:
+def not_covered(amount: Decimal, *, available: Decimal, currency: str) -> Refusal | None:
     """PRE-4, P9: nothing is deducted below the floor; a use that costs nothing always fits."""
-    if amount <= max(balance - floor, ZERO):
+    if amount <= available:
         return None
-    left = format_money(max(balance - floor, ZERO), currency)
+    left = format_money(available, currency)
     cost = format_money(amount, currency)
     return Refusal("PRE-4", f"The use costs {cost}, and {left} is left of the prepaid balance.", TOP_UP_FIRST)
 

@@ -16,10 +16,9 @@ from django.db import IntegrityError, transaction
 
 from accounts.refusals import Refusal
 from invoicing.money import ZERO
-from invoicing.prepaid.balances import available, floor_for, lock_balances
 from invoicing.prepaid.policy import key_reused, not_covered, not_prepaid, too_much_in_a_month, unknown_account
 from invoicing.prepaid.standing import suspended_among
-from invoicing.prepaid.usage_payers import KnownUse, Payer, known_uses, low_balances, payers_of
+from invoicing.prepaid.usage_payers import KnownUse, Payer, accounts_among, known_uses, lock_payers
 from invoicing.prepaid.usage_reading import Unreadable, Use
 from invoicing.prepaid.usage_writing import Deducted, RatedUse, deduct, write_uses
 from invoicing.subscriptions.rating import amount_of_use, rated_units
@@ -99,16 +98,15 @@ class _Batch:
         self.uses = uses
         self.now = now
         readable = [use for use in uses if isinstance(use, Use)]
-        self.payers = payers_of({use.account for use in readable})
-        prepaid = {payer.account_id: payer for payer in self.payers.values() if payer.is_prepaid}
-        self.balances = lock_balances(prepaid)
-        for account_id, balance in self.balances.items():
-            balance.floor = floor_for(prepaid[account_id].credit_limit, balance.balance)
-        self.before = {account_id: balance.balance for account_id, balance in self.balances.items()}
+        numbers = {use.account for use in readable}
+        self.payers = lock_payers(numbers)
+        self.not_prepaid = accounts_among(numbers - self.payers.keys())
         self.known = known_uses([use.key for use in readable])
-        self.prices = UsagePrices(prepaid, {use.product for use in readable})
+        account_ids = [payer.account_id for payer in self.payers.values()]
+        self.prices = UsagePrices(account_ids, {use.product for use in readable})
+        self.zones = {name: ZoneInfo(name) for name in {payer.time_zone for payer in self.payers.values()}}
         self.days = [self._day_of(use) for use in uses]
-        self.units = units_used(prepaid, {day.replace(day=1) for day in self.days if day})
+        self.units = units_used(account_ids, {day.replace(day=1) for day in self.days if day})
         self.totals: dict[MonthKey, Used] = {}
         self.taken: list[RatedUse] = []
 
@@ -116,14 +114,19 @@ class _Batch:
         answers = tuple(self._answer(use, day) for use, day in zip(self.uses, self.days, strict=True))
         write_uses(self.taken, now=self.now)
         add_to_totals(self.totals)
-        changed = {use.account_id: self.balances[use.account_id] for use in self.taken}
-        deduct({pk: Deducted(self.before[pk] - balance.balance, balance.floor) for pk, balance in changed.items()})
-        return Taken(answers, self._standings(), low_balances(self.balances))
+        touched = {use.account_id for use in self.taken}
+        payers = self.payers.values()
+        deduct({
+            payer.account_id: Deducted(payer.before - payer.balance, payer.floor)
+            for payer in payers
+            if payer.account_id in touched
+        })  # fmt: skip
+        return Taken(answers, self._standings(), tuple(payer.account_id for payer in payers if payer.is_low))
 
     def _day_of(self, use: Use | Unreadable) -> date | None:
         """The day of the use where the seller is; it decides the price and the month."""
         payer = self.payers.get(use.account) if isinstance(use, Use) else None
-        return use.at.astimezone(ZoneInfo(payer.time_zone)).date() if payer and isinstance(use, Use) else None
+        return use.at.astimezone(self.zones[payer.time_zone]).date() if payer and isinstance(use, Use) else None
 
     def _answer(self, use: Use | Unreadable, day: date | None) -> Answer:
         if isinstance(use, Unreadable):
@@ -132,9 +135,8 @@ class _Batch:
             return _again(use, known)
         payer = self.payers.get(use.account)
         if payer is None or day is None:
-            return _refused(use, "account", unknown_account(use.account))
-        if payer.account_id not in self.balances:
-            return _refused(use, "account", not_prepaid(use.account))
+            known_account = use.account in self.not_prepaid
+            return _refused(use, "account", not_prepaid(use.account) if known_account else unknown_account(use.account))
         priced = self.prices.find(payer.account_id, use.product, payer.currency, day)
         if isinstance(priced, Refusal):
             return _refused(use, "product", priced)
@@ -142,25 +144,24 @@ class _Batch:
 
     def _rate(self, use: Use, payer: Payer, priced: Priced, month_on: date) -> Answer:
         """The use rated after what the account used in its month so far, and deducted if that is covered."""
-        balance = self.balances[payer.account_id]
         month = MonthKey(payer.account_id, priced.plan_id, month_on)
         used, units = self.units.get(month, ZERO), rated_units(use.quantity, priced.rate)
         if used + units >= MOST_UNITS_A_MONTH:
             return _refused(use, "quantity", too_much_in_a_month(use.product))
         amount = amount_of_use(units, used=used, rate=priced.rate)
-        short = not_covered(amount, balance=balance.balance, floor=balance.floor, currency=payer.currency)
+        short = not_covered(amount, available=payer.available, currency=payer.currency)
         if short:
             return _refused(use, "quantity", short)
         self._take(use, payer, priced, month, units, amount)
         return Answer(use.key, ACCEPTED, amount, payer.currency)
 
     def _take(self, use: Use, payer: Payer, priced: Priced, month: MonthKey, units: Decimal, amount: Decimal) -> None:
-        self.balances[payer.account_id].balance -= amount
+        payer.balance -= amount
         self.units[month] = self.units.get(month, ZERO) + units
         quantity, total = self.totals.get(month, (ZERO, ZERO))
         self.totals[month] = Used(quantity + units, total + amount)
         self.known[use.key] = KnownUse(use, amount, payer.currency)
-        today = self.now.astimezone(ZoneInfo(payer.time_zone)).date()
+        today = self.now.astimezone(self.zones[payer.time_zone]).date()
         self.taken.append(
             RatedUse(
                 payer.account_id, priced.plan_id, priced.price_id, use.key, use.at, month.month_on, use.quantity,
@@ -169,14 +170,17 @@ class _Batch:
         )  # fmt: skip
 
     def _standings(self) -> tuple[Standing, ...]:
-        suspended = suspended_among(self.balances.keys())
-        found = []
-        for payer in self.payers.values():
-            if balance := self.balances.get(payer.account_id):
-                left = available(balance)
-                goes_on = left > 0 and not balance.awaiting and payer.account_id not in suspended
-                found.append(Standing(payer.number, balance.currency, balance.balance, left, goes_on))
-        return tuple(found)
+        suspended = suspended_among([payer.account_id for payer in self.payers.values()])
+        return tuple(
+            Standing(
+                payer.number,
+                payer.currency,
+                payer.balance,
+                payer.available,
+                payer.available > 0 and not payer.awaiting and payer.account_id not in suspended,
+            )
+            for payer in self.payers.values()
+        )
 
 
 def _again(use: Use, known: KnownUse) -> Answer:

@@ -7,10 +7,28 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from django.db import connection
+
 from accounts.refusals import Refusal
-from invoicing.catalog.models import Plan, Price, PriceTier, Product
-from invoicing.subscriptions.models import Subscription
+from invoicing.bulk import array_of, array_of_texts
+from invoicing.catalog.models import Product
 from invoicing.subscriptions.rating import Rate, Tier
+
+CATALOG = """
+SELECT r.code, r.charge, l.id, p.id, p.currency, p.valid_from_on, p.unit_price, p.minimum, p.increment, p.included,
+    (SELECT array_agg(above ORDER BY above) FROM invoicing_pricetier t WHERE t.price_id = p.id),
+    (SELECT array_agg(unit_price ORDER BY above) FROM invoicing_pricetier t WHERE t.price_id = p.id)
+FROM invoicing_product r
+LEFT JOIN invoicing_plan l ON l.product_id = r.id
+LEFT JOIN invoicing_price p ON p.plan_id = l.id
+WHERE r.code = ANY(%s::text[])
+ORDER BY l.id, p.valid_from_on
+"""
+HELD = """
+SELECT account_id, started_on, ended_on, plan_id, unit_price FROM invoicing_subscription
+WHERE account_id = ANY(%s::bigint[]) AND plan_id = ANY(%s::bigint[])
+ORDER BY started_on, id
+"""
 
 
 class Priced(NamedTuple):
@@ -40,15 +58,14 @@ class UsagePrices:
     """The per-use prices that a batch needs."""
 
     def __init__(self, account_ids: Collection[int], product_codes: Collection[str]) -> None:
-        """Four queries, however many accounts and products."""
+        """Two queries, however many accounts and products."""
         self._charges: dict[str, str] = {}
         self._plans: dict[str, list[int]] = defaultdict(list)
         self._held: dict[tuple[int, str], list[_Held]] = defaultdict(list)
         self._versions: dict[tuple[int, str], list[_Version]] = defaultdict(list)
         self._found: dict[tuple[int, str, str, date], Priced | Refusal] = {}
-        plan_products = self._read_plans(product_codes)
-        self._read_subscriptions(account_ids, plan_products)
-        self._read_prices(list(plan_products))
+        self._read_catalog(product_codes)
+        self._read_subscriptions(account_ids)
 
     def find(self, account_id: int, product: str, currency: str, on: date) -> Priced | Refusal:
         """
@@ -87,41 +104,24 @@ class UsagePrices:
         place = bisect_right(versions, on, key=lambda version: version.valid_from_on)
         return versions[place - 1] if place else None
 
-    def _read_plans(self, product_codes: Collection[str]) -> dict[int, str]:
-        """The product of each per-use plan."""
-        rows = Product.objects.filter(code__in=list(product_codes)).values_list("code", "charge", "plans__id")
-        products = {}
-        for code, charge, plan_id in rows.order_by("plans__id"):
-            self._charges[code] = charge
-            if plan_id is not None and charge == Product.Charge.PER_USE:
-                self._plans[code].append(plan_id)
-                products[plan_id] = code
-        return products
+    def _read_catalog(self, product_codes: Collection[str]) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(CATALOG, [array_of_texts(product_codes)])
+            for code, charge, plan_id, price_id, currency, valid_from_on, *rate, aboves, unit_prices in cursor:
+                self._charges[code] = charge
+                if plan_id is not None and plan_id not in self._plans[code]:
+                    self._plans[code].append(plan_id)
+                if price_id is not None:
+                    tiers = tuple(map(Tier, aboves or (), unit_prices or ()))
+                    self._versions[plan_id, currency].append(_Version(valid_from_on, price_id, Rate(*rate, tiers)))
 
-    def _read_subscriptions(self, account_ids: Collection[int], plan_products: dict[int, str]) -> None:
-        rows = Subscription.objects.filter(account_id__in=list(account_ids), plan_id__in=list(plan_products))
-        for account_id, *held in rows.order_by("started_on", "pk").values_list(
-            "account_id", "started_on", "ended_on", "plan_id", "unit_price"
-        ):
-            row = _Held(*held)
-            self._held[account_id, plan_products[row.plan_id]].append(row)
-
-    def _read_prices(self, plan_ids: list[int]) -> None:
-        tiers: dict[int, list[Tier]] = defaultdict(list)
-        for price_id, *tier in PriceTier.objects.filter(price__plan_id__in=plan_ids).values_list(
-            "price_id", "above", "unit_price"
-        ):
-            tiers[price_id].append(Tier(*tier))
-        for price in Price.objects.filter(plan_id__in=plan_ids).order_by("valid_from_on"):
-            rate = Rate(
-                price.unit_price, price.minimum, price.increment, price.included, tuple(sorted(tiers[price.pk]))
-            )
-            self._versions[price.plan_id, price.currency].append(_Version(price.valid_from_on, price.pk, rate))
-
-
-def plan_codes(plan_ids: Collection[int]) -> dict[int, str]:
-    """The product code of each plan."""
-    return dict(Plan.objects.filter(pk__in=list(plan_ids)).values_list("pk", "product__code"))
+    def _read_subscriptions(self, account_ids: Collection[int]) -> None:
+        products = {plan_id: code for code, plan_ids in self._plans.items() for plan_id in plan_ids}
+        with connection.cursor() as cursor:
+            cursor.execute(HELD, [array_of(account_ids), array_of(products)])
+            for account_id, *held in cursor.fetchall():
+                row = _Held(*held)
+                self._held[account_id, products[row.plan_id]].append(row)
 
 
 def _no_such_product(product: str, *, known: bool) -> Refusal:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from django.db import connection
 
 from invoicing.bulk import array_of
-from invoicing.subscriptions.models import UsageTotal
 
 
 class MonthKey(NamedTuple):
@@ -26,6 +25,10 @@ class Used(NamedTuple):
     amount: Decimal
 
 
+READ = """
+SELECT account_id, plan_id, month_on, quantity FROM invoicing_usagetotal
+WHERE account_id = ANY(%s::bigint[]) AND month_on = ANY(%s::date[])
+"""
 ADD = """
 INSERT INTO invoicing_usagetotal AS t
     (account_id, plan_id, month_on, quantity, amount, invoiced_quantity, invoiced_amount)
@@ -40,10 +43,9 @@ SET quantity = t.quantity + excluded.quantity, amount = t.amount + excluded.amou
 
 def units_used(account_ids: Collection[int], month_ons: Collection[date]) -> dict[MonthKey, Decimal]:
     """The rated units of these accounts in these months, by plan. One query."""
-    rows = UsageTotal.objects.filter(account_id__in=list(account_ids), month_on__in=list(month_ons))
-    return {
-        MonthKey(*key): quantity for *key, quantity in rows.values_list("account_id", "plan_id", "month_on", "quantity")
-    }
+    with connection.cursor() as cursor:
+        cursor.execute(READ, [array_of(account_ids), array_of(month_ons)])
+        return {MonthKey(*key): quantity for *key, quantity in cursor.fetchall()}
 
 
 def add_to_totals(used: Mapping[MonthKey, Used]) -> None:
