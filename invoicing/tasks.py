@@ -1,6 +1,14 @@
 """Every room's tasks, for Celery to find."""
 
 from invoicing.documents.tasks import render_documents, send_deliveries
-from invoicing.runs.tasks import bill_due, bill_seller, continue_run, start_run_task
+from invoicing.runs.tasks import bill_due, bill_seller, continue_run, post_awaited, start_run_task
 
-__all__ = ["bill_due", "bill_seller", "continue_run", "render_documents", "send_deliveries", "start_run_task"]
+__all__ = [
+    "bill_due",
+    "bill_seller",
+    "continue_run",
+    "post_awaited",
+    "render_documents",
+    "send_deliveries",
+    "start_run_task",
+]

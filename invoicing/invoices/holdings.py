@@ -108,6 +108,16 @@ class OneOff(NamedTuple):
     on: date
 
 
+class Used(NamedTuple):
+    """PRE-1: what was used of a plan in a month that has ended, deducted as it happened and on no invoice yet."""
+
+    total_id: int
+    plan: PlanSold
+    month_on: date
+    quantity: Decimal
+    amount: Decimal
+
+
 class Terms(NamedTuple):
     """The settings of the billing terms that pricing looks at, as their models name them."""
 
@@ -148,3 +158,4 @@ class Billable(NamedTuple):
     one_offs: tuple[OneOff, ...] = ()
     billed: dict[BilledKey, Decimal] = {}
     deposit_taken: bool = False
+    used: tuple[Used, ...] = ()

@@ -5,12 +5,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from invoicing.invoices.holdings import Billable, BilledKey, Holding, OneOff, PlanSold, PriceVersion
+from invoicing.invoices.holdings import Billable, BilledKey, Holding, OneOff, PlanSold, PriceVersion, Used
 from invoicing.money import ZERO, round_money
-from invoicing.periods import DAY, Period, bridge_is_free
+from invoicing.periods import DAY, BillingCalendar, Period, bridge_is_free
 
 RECURRING, SETUP, CHANGE, REBATE, DEPOSIT, ONE_OFF = "RECURRING", "SETUP", "CHANGE", "REBATE", "DEPOSIT", "ONE_OFF"
-_ORDER = {RECURRING: 0, SETUP: 1, CHANGE: 2, DEPOSIT: 3, ONE_OFF: 4, REBATE: 5}
+USAGE = "USAGE"
+_ORDER = {USAGE: 0, RECURRING: 1, SETUP: 2, CHANGE: 3, DEPOSIT: 4, ONE_OFF: 5, REBATE: 6}
 
 
 class Charge(NamedTuple):
@@ -56,6 +57,8 @@ def charges_due(account: Billable, *, on: date) -> list[Charge]:
         pricing.add_holding(holding)
     for one_off in account.one_offs:
         pricing.add_one_off(one_off)
+    for used in account.used:
+        pricing.add_used(used)
     if pricing.reasons:
         raise Unbillable(sorted(set(pricing.reasons)))
     charges = pricing.charges
@@ -310,6 +313,35 @@ class _Pricing:
                 rate,
                 round_money(quantity * rate, self.currency),
                 clause,
+                why,
+            )
+        )
+
+    def add_used(self, used: Used) -> None:
+        """
+        PRE-1: a month's use of a plan, which was deducted as it happened; the invoice documents it.
+
+        The unit price is the average at six places; `exact` is what was deducted, before it is rounded to be printed.
+        """
+        amount = round_money(used.amount, self.currency)
+        if not amount:
+            return
+        average = round(used.amount / used.quantity, 6) if used.quantity else used.amount
+        why = {"terms": self.terms.code, "usage": used.total_id, "exact": f"{used.amount:f}"}
+        self.charges.append(
+            Charge(
+                USAGE,
+                None,
+                None,
+                None,
+                used.plan,
+                f"{used.plan.name}, used",
+                Period(used.month_on, BillingCalendar().period_of(used.month_on).end),
+                ZERO,
+                used.quantity or Decimal(1),
+                average,
+                amount,
+                "PRE-1",
                 why,
             )
         )

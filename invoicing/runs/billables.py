@@ -21,6 +21,7 @@ from invoicing.invoices.holdings import (
     QuantityHeld,
     SeatInactive,
     Terms,
+    Used,
 )
 from invoicing.periods import AnchorChange, BillingCalendar
 from invoicing.tax.models import TaxRate
@@ -149,7 +150,7 @@ class Page(NamedTuple):
 
 def read_page(accounts: Sequence[DueAccount], catalog: Catalog, *, drafts_count: bool = True) -> Page:
     """
-    Everything about these accounts that pricing needs, in eight queries.
+    Everything about these accounts that pricing needs, in nine queries.
 
     Each looks rows up by key: `keep_to_indexes` must hold in the transaction, so that stale statistics never
     make one of them read a table's history.
@@ -168,6 +169,7 @@ def read_page(accounts: Sequence[DueAccount], catalog: Catalog, *, drafts_count:
     one_offs = _one_offs([*ids, *clients], payer_of, catalog)
     billed = _billed(holdings, look_from, drafts_count)
     deposits = _deposits_taken(ids, drafts_count)
+    used = _used([one.account_id for one in accounts if catalog.terms[one.terms_id].from_balance], catalog)
     billables = [
         Billable(
             account.account_id,
@@ -180,6 +182,7 @@ def read_page(accounts: Sequence[DueAccount], catalog: Catalog, *, drafts_count:
             tuple(one_offs.get(account.account_id, ())),
             billed.get(account.account_id, {}),
             account.account_id in deposits,
+            tuple(used.get(account.account_id, ())),
         )
         for account in accounts
     ]
@@ -333,6 +336,21 @@ def _deposits_taken(ids: list[int], drafts_count: bool) -> set[int]:
         "SELECT l.account_id FROM invoicing_invoiceline l WHERE l.kind = 'DEPOSIT' AND l.account_id = ANY(%s::bigint[])"
     )
     return {row[0] for row in _rows(sql if drafts_count else sql + _OF_ISSUED, ids)}
+
+
+def _used(ids: list[int], catalog: Catalog) -> dict[int, list[Used]]:
+    """PRE-1: the use of months that ended before the run's month, as far as it is on no invoice."""
+    found: dict[int, list[Used]] = {}
+    if not ids:
+        return found
+    for account_id, total_id, plan_id, *values in _rows(
+        "SELECT account_id, id, plan_id, month_on, quantity - invoiced_quantity, amount - invoiced_amount"
+        " FROM invoicing_usagetotal WHERE account_id = ANY(%s::bigint[]) AND amount <> invoiced_amount"
+        f" AND month_on < '{catalog.on.replace(day=1).isoformat()}' ORDER BY month_on, plan_id",
+        ids,
+    ):
+        found.setdefault(account_id, []).append(Used(total_id, catalog.plans[plan_id], *values))
+    return found
 
 
 def _exemptions(ids: Iterable[int]) -> dict[int, tuple[Exempt, ...]]:

@@ -14,6 +14,14 @@ DUE = f"""
     WHERE p.seller_id = %s AND p.next_billing_on <= %s AND (p.next_billing_on, p.account_id) > (%s, %s)
 """
 START = (date.min, 0)
+USED_ALONE = """
+    SELECT DISTINCT p.account_id FROM invoicing_usagetotal t
+    JOIN invoicing_billingprofile p ON p.account_id = t.account_id AND p.seller_id = %(seller)s
+    WHERE t.amount <> t.invoiced_amount AND t.month_on < date_trunc('month', %(on)s::date)
+        AND p.next_billing_on IS NULL
+        AND NOT EXISTS (SELECT FROM invoicing_runitem i JOIN invoicing_run r ON r.id = i.run_id
+                        WHERE i.account_id = p.account_id AND r.on >= date_trunc('month', %(on)s::date))
+"""
 
 
 def due_accounts(
@@ -43,6 +51,20 @@ def lock_accounts(account_ids: list[int]) -> list[DueAccount]:
             [account_ids],
         )
         return [DueAccount(*row) for row in cursor.fetchall()]
+
+
+def call_up_used(seller_id: int, on: date) -> None:
+    """
+    PRE-1: have the run look at accounts whose only charge is what they used in a month that has ended.
+
+    Deducting a use does not touch the profile, which the run locks first; so it is found here, by an index. Once a
+    month: what arrives late for an earlier month waits for the next.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(USED_ALONE, {"seller": seller_id, "on": on})
+        if used := [row[0] for row in cursor.fetchall()]:
+            # Under the lock, and only where nothing has set it meanwhile.
+            BillingProfile.objects.filter(account_id__in=used, next_billing_on=None).update(next_billing_on=on)
 
 
 def count_due(seller_id: int, on: date) -> int:

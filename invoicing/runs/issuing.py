@@ -1,12 +1,14 @@
 """Issuing a run's proposals: some thousands a transaction, set-based, by any number of threads and processes."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
+from typing import NamedTuple
 
 from django.db import connection, transaction
 
 from invoicing.bulk import array_of, keep_to_indexes
 from invoicing.invoices.operations import issue_drafts
+from invoicing.prepaid.settling import settle_from_balance, short_of_credit
 from invoicing.runs.lifecycle import Outcome, State, finish, locked
 from invoicing.runs.models import Run
 from invoicing.runs.proposing import propose_changed_again
@@ -50,11 +52,24 @@ def _issue_pages(
     share_out(work, workers=workers)
 
 
+class Claimed(NamedTuple):
+    """A proposal that is being issued, its account locked."""
+
+    item_id: int
+    invoice_id: int
+    account_id: int
+    kind: str
+    next_billing_on: date | None
+    billed_until_on: date | None
+    from_balance: bool
+
+
 # Locks an account before its item, as those do who propose it anew: the other way round they would wait for each other.
 _CLAIM = """
-    SELECT i.id, i.invoice_id, i.account_id, v.kind, i.next_billing_on, i.billed_until_on
+    SELECT i.id, i.invoice_id, i.account_id, v.kind, i.next_billing_on, i.billed_until_on, t.settlement = 'BALANCE'
     FROM invoicing_runitem i JOIN invoicing_invoice v ON v.id = i.invoice_id
     JOIN invoicing_billingprofile p ON p.account_id = i.account_id AND p.revision = i.profile_revision
+    JOIN invoicing_billingterms t ON t.id = p.terms_id
     WHERE i.run_id = %(run)s AND i.account_id > %(after)s AND i.outcome = 'PROPOSED'
         AND (%(account)s::bigint IS NULL OR i.account_id = %(account)s::bigint)
     ORDER BY i.account_id LIMIT %(limit)s FOR NO KEY UPDATE OF p, i
@@ -83,11 +98,61 @@ def issue_page(run: Run, page: Cursor[int], *, now: datetime, account_id: int | 
         if not rows:
             return 0
         page.after = rows[-1][2]
+    claimed = [Claimed(*row) for row in rows]
+    _issue(run, _park_short(run, claimed), now=now)
+    return len(claimed)
+
+
+def _issue(run: Run, claimed: list[Claimed], *, now: datetime) -> None:
+    """Number, post and settle what was claimed, in the transaction that claimed it."""
+    if not claimed:
+        return
     with connection.cursor() as cursor:
-        ids, invoice_ids, account_ids, kinds, next_on, until_on = map(list, zip(*rows, strict=True))
         cursor.execute(
-            "UPDATE invoicing_runitem SET outcome = 'INVOICED' WHERE id = ANY(%s::bigint[])", [array_of(ids)]
+            "UPDATE invoicing_runitem SET outcome = 'INVOICED' WHERE id = ANY(%s::bigint[])",
+            [array_of(one.item_id for one in claimed)],
         )
-        cursor.execute(_MOVE_ON, [array_of(values) for values in (account_ids, next_on, until_on)])
-    issue_drafts(list(zip(invoice_ids, account_ids, kinds, strict=True)), seller=run.seller, now=now)
-    return len(rows)
+        cursor.execute(
+            _MOVE_ON,
+            [
+                array_of(one.account_id for one in claimed),
+                array_of(one.next_billing_on for one in claimed),
+                array_of(one.billed_until_on for one in claimed),
+            ],
+        )
+    prepaid = [one.invoice_id for one in claimed if one.from_balance]
+    drafts = [(one.invoice_id, one.account_id, one.kind) for one in claimed]
+    issue_drafts(drafts, seller=run.seller, now=now, settled_elsewhere=frozenset(prepaid))
+    if prepaid:
+        settle_from_balance(prepaid, now=now)
+
+
+def _park_short(run: Run, claimed: list[Claimed]) -> list[Claimed]:
+    """
+    PRE-4: park the accounts whose prepaid balance does not cover their charges, with the reason; returns the others.
+
+    The balances are locked after the profiles, as everybody does who needs both.
+    """
+    prepaid = [one for one in claimed if one.from_balance]
+    if not prepaid:
+        return claimed
+    short = short_of_credit([one.invoice_id for one in prepaid], [one.account_id for one in prepaid], on=run.on)
+    if not short:
+        return claimed
+    reasons = {one.invoice_id: one.reason for one in short}
+    parked = [one for one in claimed if one.invoice_id in reasons]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE invoicing_runitem i SET outcome = 'PARKED', reason = v.reason"
+            " FROM unnest(%s::bigint[], %s::text[]) AS v(id, reason) WHERE i.id = v.id",
+            [array_of(one.item_id for one in parked), [reasons[one.invoice_id] for one in parked]],
+        )
+        cursor.execute(
+            _MOVE_ON,
+            [
+                array_of(one.account_id for one in parked),
+                array_of(one.next_billing_on for one in parked),
+                array_of(None for _ in parked),
+            ],
+        )
+    return [one for one in claimed if one.invoice_id not in reasons]

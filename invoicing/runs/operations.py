@@ -10,7 +10,7 @@ from accounts.actors import Actor
 from accounts.audit import record_change
 from accounts.models import Account
 from invoicing.runs.drafting import drop_drafts
-from invoicing.runs.due import PAGE_SIZE, count_due, lock_accounts
+from invoicing.runs.due import PAGE_SIZE, call_up_used, count_due, lock_accounts
 from invoicing.runs.issuing import issue_approved, issue_page
 from invoicing.runs.lifecycle import (
     Outcome,
@@ -71,6 +71,7 @@ def run_billing(
     actor.require("invoicing.start_run")
     if approve:
         actor.require("invoicing.approve_run")
+    call_up_used(seller.pk, on)
     run = open_run(seller=seller, on=on, actor=actor, now=now)
     return advance(run, actor=actor, now=now, account=account, approve=approve, workers=workers, progress=progress)
 

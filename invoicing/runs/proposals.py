@@ -15,17 +15,12 @@ from django.db import DatabaseError
 from invoicing.invoices.drafts import Draft, draft_of
 from invoicing.invoices.holdings import Billable
 from invoicing.invoices.pricing import Unbillable, charges_due, look_from, next_look_on
-from invoicing.money import ZERO, format_money
+from invoicing.money import ZERO
 from invoicing.periods import BillingCalendar
 from invoicing.runs.billables import Catalog, DueAccount, Page, read_page
 from invoicing.runs.models import RunItem
 
 logger = logging.getLogger(__name__)
-
-UNSETTLED = (
-    "PRE-1: {amount} of monthly charges is to be deducted from the prepaid balance, and this installation keeps no "
-    "prepaid balances yet. The proposal stays a draft."
-)
 
 
 @dataclass(frozen=True)
@@ -128,7 +123,4 @@ def _priced(account: DueAccount, billable: Billable, page: Page, catalog: Catalo
             any(held.ended_on is None or held.ended_on > begun for held in billable.holdings) or billable.one_offs
         )
         return Proposal(account, RunItem.Outcome.NOTHING_DUE, following if still_held else None, until)
-    if billable.terms.from_balance:
-        reason = UNSETTLED.format(amount=format_money(draft.total, account.currency))
-        return Proposal(account, RunItem.Outcome.PARKED, following, None, reason, draft, page.client_names)
     return Proposal(account, RunItem.Outcome.PROPOSED, following, until, "", draft, page.client_names)

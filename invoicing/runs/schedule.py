@@ -4,6 +4,7 @@ import logging
 from datetime import datetime
 
 from accounts.actors import Actor
+from invoicing.runs.due import call_up_used
 from invoicing.runs.models import Run
 from invoicing.runs.operations import advance, run_billing
 from invoicing.runs.reviewing import RUNNING, is_due_unproposed
@@ -28,6 +29,7 @@ def bill_what_is_due(seller: Seller, *, actor: Actor, now: datetime) -> list[Run
             logger.exception("run %s of seller %s could not go on", run.on, seller.pk)
             failures.append(failure)
     today = today_of(seller, now=now)
+    call_up_used(seller.pk, today)
     if is_due_unproposed(seller.pk, today):
         runs.append(run_billing(seller=seller, on=today, actor=actor, now=now))
     if failures:

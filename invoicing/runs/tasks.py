@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.actors import Actor, schedule
 from accounts.queries import actor_for_user
+from invoicing.runs.awaiting import post_what_waited
 from invoicing.runs.models import Run
 from invoicing.runs.operations import advance, run_billing
 from invoicing.runs.schedule import bill_what_is_due
@@ -38,6 +39,12 @@ def start_run_task(seller_id: int, on: str, user_id: int | None) -> None:
 def continue_run(run_id: int, user_id: int | None = None) -> None:
     """Take a run as far as it goes from where it stands."""
     advance(Run.objects.get(pk=run_id), actor=_actor(user_id), now=timezone.now())
+
+
+@shared_task
+def post_awaited(account_id: int | None = None) -> None:
+    """PRE-4: the charges of prepaid accounts whose credit has arrived; rung for one, swept for all."""
+    post_what_waited(actor=schedule(), now=timezone.now(), account_id=account_id)
 
 
 def _actor(user_id: int | None) -> Actor:

@@ -241,7 +241,7 @@ class TestRunBilling:
         ]  # fmt: skip
 
     def test_leaves_prepaid_charges_proposed_and_unissued_with_their_reason(self):
-        """PRE-1."""
+        """PRE-4."""
         account = customer("prepaid")
         subscription(account, plan("mobile", "25"), MARCH)
 
@@ -249,7 +249,7 @@ class TestRunBilling:
 
         outcome, reason = outcome_of(run, account)
         assert outcome == Outcome.PARKED
-        assert reason.startswith("PRE-1: USD 25.00 of monthly charges is to be deducted from the prepaid balance")
+        assert reason.startswith("PRE-4: the monthly charges come to USD 25.00 and the prepaid balance is USD 0.00")
         draft = Invoice.objects.get(account=account)
         assert (draft.status, draft.total, draft.number) == ("DRAFT", Decimal("25.000"), None)
         assert not LedgerEntry.objects.exists()
@@ -796,7 +796,7 @@ class TestDryRun:
         dry = dry_run(seller=seller(), on=APRIL)
 
         assert (dry.parked, dry.nothing_due) == (1, 0)
-        assert outcome_of(propose(APRIL), account)[1].startswith("PRE-1: USD 50.00")
+        assert outcome_of(propose(APRIL), account)[1].startswith("PRE-4: the monthly charges come to USD 50.00")
 
 
 class TestCommand:
