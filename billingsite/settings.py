@@ -91,6 +91,7 @@ CELERY_BEAT_SCHEDULE = {
     "post what waited for credit": {"task": "invoicing.runs.tasks.post_awaited", "schedule": 120.0},
     "draw documents": {"task": "invoicing.documents.tasks.render_documents", "schedule": 60.0},
     "send deliveries": {"task": "invoicing.documents.tasks.send_deliveries", "schedule": 60.0},
+    "warn of expiring cards": {"task": "invoicing.payments.method_tasks.warn_of_cards", "schedule": 6 * 3600.0},
 }
 
 # Mail: without a server, files to look at

@@ -1,6 +1,7 @@
 """Every room's tasks, for Celery to find."""
 
 from invoicing.documents.tasks import render_documents, send_deliveries
+from invoicing.payments.method_tasks import warn_of_cards
 from invoicing.runs.tasks import bill_due, bill_seller, continue_run, post_awaited, start_run_task
 
 __all__ = [
@@ -11,4 +12,5 @@ __all__ = [
     "render_documents",
     "send_deliveries",
     "start_run_task",
+    "warn_of_cards",
 ]
