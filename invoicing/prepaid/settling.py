@@ -79,7 +79,7 @@ FROM unnest(%s::bigint[], %s::numeric[]) AS v(account_id, amount) WHERE b.accoun
 class Short(NamedTuple):
     """An invoice that its account's balance does not cover, and by how much; amounts in `currency`."""
 
-    invoice_id: int
+    invoice_id: int | None
     account_id: int
     currency: str
     charges: Decimal
@@ -97,18 +97,27 @@ class Short(NamedTuple):
         )
 
 
-def not_covered(charges: Mapping[int, Decimal]) -> set[int]:
-    """Which accounts' balances would not cover these charges, as they are at this moment; nothing is locked."""
+def not_covered(charges: Mapping[int, Decimal]) -> dict[int, "Short"]:
+    """The accounts whose balances do not cover these charges, as they are at this moment; nothing is locked."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT v.account_id FROM unnest(%s::bigint[], %s::numeric[]) AS v(account_id, charges)"
+            "SELECT v.account_id, p.currency, v.charges, coalesce(b.balance, 0),"
+            " v.charges - coalesce(b.balance - b.floor, t.credit_limit)"
+            " FROM unnest(%s::bigint[], %s::numeric[]) AS v(account_id, charges)"
             " JOIN invoicing_billingprofile p ON p.account_id = v.account_id"
             " JOIN invoicing_billingterms t ON t.id = p.terms_id"
             " LEFT JOIN invoicing_prepaidbalance b ON b.account_id = v.account_id"
             " WHERE v.charges > 0 AND v.charges > coalesce(b.balance - b.floor, t.credit_limit)",
             [array_of(charges), array_of(charges.values())],
         )
-        return {row[0] for row in cursor.fetchall()}
+        return {row[0]: Short(None, *row) for row in cursor.fetchall()}
+
+
+def await_credit(charges: Mapping[int, Decimal], *, on: date) -> None:
+    """PRE-4: keep with the accounts' balances what they are short for, and since when. Two statements."""
+    with connection.cursor() as cursor:
+        cursor.execute(OPENED, [array_of(charges)])
+        cursor.execute(AWAITED, [on, array_of(charges), array_of(charges.values())])
 
 
 def short_of_credit(invoice_ids: Sequence[int], account_ids: Sequence[int], *, on: date) -> list[Short]:
@@ -130,9 +139,8 @@ def short_of_credit(invoice_ids: Sequence[int], account_ids: Sequence[int], *, o
                 short.append(Short(invoice_id, account_id, currency, needed, before, missing))
             else:
                 rest[account_id] = before - needed
-        if short:
-            awaited = [array_of(one.account_id for one in short), array_of(one.charges for one in short)]
-            cursor.execute(AWAITED, [on, *awaited])
+    if short:
+        await_credit({one.account_id: one.charges for one in short}, on=on)
     return short
 
 

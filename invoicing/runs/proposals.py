@@ -6,7 +6,7 @@ The run, the dry run and a retry share it.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
@@ -14,9 +14,10 @@ from django.db import DatabaseError
 
 from invoicing.invoices.drafts import Draft, draft_of
 from invoicing.invoices.holdings import Billable
-from invoicing.invoices.pricing import Unbillable, charges_due, look_from, next_look_on
+from invoicing.invoices.pricing import USAGE, Unbillable, charges_due, look_from, next_look_on
 from invoicing.money import ZERO
 from invoicing.periods import BillingCalendar
+from invoicing.prepaid.settling import not_covered
 from invoicing.runs.billables import Catalog, DueAccount, Page, read_page
 from invoicing.runs.models import RunItem
 
@@ -34,10 +35,18 @@ class Proposal:
     reason: str = ""
     draft: Draft | None = None
     client_names: dict[int, str] = field(default_factory=dict)
+    awaited: Decimal = ZERO
 
     @property
     def total(self) -> Decimal:
         return self.draft.total if self.draft else ZERO
+
+    @property
+    def deducted(self) -> Decimal:
+        """What leaves a prepaid balance when it is issued: all but what was used, which left it before."""
+        if self.draft is None:
+            return ZERO
+        return self.total - sum((line.charge.amount for line in self.draft.lines if line.charge.kind == USAGE), ZERO)
 
 
 def proposals(accounts: Sequence[DueAccount], catalog: Catalog, *, drafts_count: bool = True) -> list[Proposal]:
@@ -57,8 +66,33 @@ def proposals(accounts: Sequence[DueAccount], catalog: Catalog, *, drafts_count:
         # The catalog was read before the page: what was added to it since is no fault of the account.
         fresh = Catalog(on=catalog.on)
         return [_read_alone(account, fresh, drafts_count) for account in accounts]
-    return [
+    found = [
         _proposal(account, billable, page, catalog) for account, billable in zip(accounts, page.billables, strict=True)
+    ]
+    return _short_parked(found, catalog)
+
+
+def _short_parked(found: list[Proposal], catalog: Catalog) -> list[Proposal]:
+    """PRE-4: parked, with the reason, where the prepaid balance does not cover it; looked at again at issue."""
+    charges = {
+        one.account.account_id: one.deducted
+        for one in found
+        if one.outcome == RunItem.Outcome.PROPOSED and catalog.terms[one.account.terms_id].from_balance
+    }
+    short = not_covered(charges) if charges else {}
+    if not short:
+        return found
+    return [
+        replace(
+            one,
+            outcome=RunItem.Outcome.PARKED,
+            billed_until_on=None,
+            reason=short[one.account.account_id].reason,
+            awaited=one.deducted,
+        )
+        if one.account.account_id in short
+        else one
+        for one in found
     ]
 
 

@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from datetime import date
 
 from accounts.models import Account
-from invoicing.invoices.pricing import USAGE
-from invoicing.money import ZERO
-from invoicing.prepaid.settling import not_covered
 from invoicing.runs.billables import Catalog, DueAccount
 from invoicing.runs.due import PAGE_SIZE, START, due_accounts
 from invoicing.runs.lifecycle import Outcome
 from invoicing.runs.models import RunItem
-from invoicing.runs.proposals import Proposal, proposals
+from invoicing.runs.proposals import proposals
 from invoicing.runs.queries import Figures
 from invoicing.sellers.models import NumberSeries, Seller
 
@@ -35,30 +32,15 @@ def dry_run(*, seller: Seller, on: date, account: Account | None = None) -> Figu
                 found.count(item.outcome, 1, item.total, item.currency)
                 invoices += item.total > 0
         fresh = [one for one in accounts if one.account_id not in waiting]
-        proposed = proposals(fresh, catalog, drafts_count=False)
-        short = _short(proposed, catalog)
-        for proposal in proposed:
-            is_short = proposal.account.account_id in short
-            outcome = Outcome.PARKED if is_short else proposal.outcome
-            found.count(outcome, 1, proposal.total, proposal.account.currency)
-            if outcome == Outcome.PROPOSED and proposal.draft and proposal.draft.kind == "INVOICE":
+        for proposal in proposals(fresh, catalog, drafts_count=False):
+            found.count(proposal.outcome, 1, proposal.total, proposal.account.currency)
+            if proposal.outcome == Outcome.PROPOSED and proposal.draft and proposal.draft.kind == "INVOICE":
                 invoices += 1
     if invoices:
         series = NumberSeries.objects.get(seller=seller, kind=NumberSeries.Kind.INVOICE)
         found.first_number = series.number(series.next_number)
         found.last_number = series.number(series.next_number + invoices - 1)
     return found
-
-
-def _short(proposed: Sequence[Proposal], catalog: Catalog) -> set[int]:
-    """PRE-4: the prepaid accounts whose balance would not cover what is proposed."""
-    charges = {
-        one.account.account_id: one.total
-        - sum((line.charge.amount for line in one.draft.lines if line.charge.kind == USAGE), ZERO)
-        for one in proposed
-        if one.draft and one.outcome == Outcome.PROPOSED and catalog.terms[one.account.terms_id].from_balance
-    }
-    return not_covered(charges) if charges else set()
 
 
 def _waiting_of(accounts: Sequence[DueAccount]) -> dict[int, RunItem]:
