@@ -50,7 +50,7 @@ class SignedEvent:
 
 
 class DemoGateway(StripeGateway):
-    """`stripe` is where its calls go; `stripe.faults` may be set."""
+    """`stripe` is where its calls go. `clock` and `stripe.faults` may be set at any time."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class DemoGateway(StripeGateway):
     ) -> None:
         self.clock = clock
         self.state = DemoState(path)
-        self.stripe = DemoStripe(state=self.state, clock=clock, page_address=page_address, faults=faults)
+        self.stripe = DemoStripe(state=self.state, clock=lambda: self.clock(), page_address=page_address, faults=faults)
         self._bank = DemoBank(self.state)
         self._pages = DemoPages(self.state, self._bank, page_address)
         super().__init__(secret_key="sk_test_demo", webhook_secret=webhook_secret, name=NAME, http_client=self.stripe)

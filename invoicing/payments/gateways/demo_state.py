@@ -71,6 +71,7 @@ class DemoState:
             self._connection = sqlite3.connect(
                 self._path or ":memory:", timeout=30, isolation_level=None, check_same_thread=False
             )
+            self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = OFF")
             self._connection.executescript(_TABLES)
             self._connection.execute("INSERT OR IGNORE INTO facts VALUES ('salt', ?)", [_salt()])
