@@ -23,7 +23,7 @@ EDITED = ("billingterms", "product", "plan", "price", "vendor", "taxrate", "sell
 MANAGER_MAY = (
     *AGENT_MAY,
     "invoicing.start_run", "invoicing.approve_run", "invoicing.issue_credit_note", "invoicing.import_book",
-    "invoicing.change_subscription",
+    "invoicing.change_subscription", "invoicing.top_up", "invoicing.migrate_credit", "accounts.manage_tokens",
     *(f"invoicing.{verb}_{model}" for verb in ("add", "change") for model in EDITED),
     *(f"invoicing.delete_{model}" for model in ("product", "plan", "price", "vendor", "taxrate")),
 )  # fmt: skip

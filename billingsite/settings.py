@@ -88,6 +88,7 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # Each only asks the database what is due, so that twice, late or never does no harm; the console can change the pace.
 CELERY_BEAT_SCHEDULE = {
     "bill what is due": {"task": "invoicing.runs.tasks.bill_due", "schedule": 600.0},
+    "top up balances": {"task": "invoicing.prepaid.tasks.top_up_balances", "schedule": 300.0},
     "post what waited for credit": {"task": "invoicing.runs.tasks.post_awaited", "schedule": 120.0},
     "draw documents": {"task": "invoicing.documents.tasks.render_documents", "schedule": 60.0},
     "send deliveries": {"task": "invoicing.documents.tasks.send_deliveries", "schedule": 60.0},

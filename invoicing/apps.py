@@ -19,5 +19,9 @@ class InvoicingConfig(AppConfig):
         collections = import_module("invoicing.collections.queries")
         import_module("invoicing.payments.excluding").exclude(collections.not_charged)
         import_module("invoicing.prepaid.standing").register(collections.suspended)
+        # What a payment or its return means for a balance comes before what the balance means for a suspension.
+        crediting = import_module("invoicing.prepaid.crediting")
+        import_module("invoicing.payments.settled").when_settled(crediting.hear_of_payment)
+        import_module("invoicing.payments.settled").when_charged_back(crediting.hear_of_chargeback)
         restoring = import_module("invoicing.collections.restoring")
         import_module("invoicing.payments.settled").when_settled(restoring.restore_paid)

@@ -2,6 +2,7 @@
 
 from invoicing.documents.tasks import render_documents, send_deliveries
 from invoicing.payments.method_tasks import warn_of_cards
+from invoicing.prepaid.tasks import top_up_account, top_up_balances
 from invoicing.runs.tasks import bill_due, bill_seller, continue_run, post_awaited, start_run_task
 
 __all__ = [
@@ -12,5 +13,7 @@ __all__ = [
     "render_documents",
     "send_deliveries",
     "start_run_task",
+    "top_up_account",
+    "top_up_balances",
     "warn_of_cards",
 ]

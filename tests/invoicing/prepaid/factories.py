@@ -1,19 +1,20 @@
 """Prepaid accounts, per-use prices and uses as the tests need them."""
 
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts.models import Account
 from invoicing.catalog.models import Plan, PriceTier
 from invoicing.ledger.models import LedgerAccount, LedgerEntry, Posting
 from invoicing.ledger.operations import Side
-from invoicing.prepaid.balances import lock_balance, post_credit
-from invoicing.prepaid.models import PrepaidBalance
+from invoicing.prepaid.balances import lock_balance, open_balances, post_credit
+from invoicing.prepaid.models import PrepaidBalance, TopUpAgreement
 from invoicing.prepaid.usage import Taken, take_uses
 from invoicing.prepaid.usage_reading import Use
 from tests.invoicing.factories import customer, plan
@@ -75,5 +76,25 @@ def posted_balance(account: Account) -> Decimal:
     return -sum(rows.values_list("amount", flat=True), Decimal(0))
 
 
-def month(year: int, number: int) -> date:
-    return date(year, number, 1)
+def agreement(account: Account, threshold: str = "10", amount: str = "50", **values: Any) -> TopUpAgreement:
+    """Top up by 50 below 10, unless told otherwise."""
+    open_balances([account.pk])
+    given = {"threshold": Decimal(threshold), "amount": Decimal(amount)} | values
+    return TopUpAgreement.objects.create(account=account, **given)
+
+
+@contextmanager
+def unwritable_balances() -> Iterator[None]:
+    """For as long as it lasts, no balance can be changed: the database refuses it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION refuse_balance() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'The balance cannot be written.'; END $$;"
+            " CREATE TRIGGER unwritable BEFORE UPDATE ON invoicing_prepaidbalance"
+            " FOR EACH ROW EXECUTE FUNCTION refuse_balance()"
+        )
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP FUNCTION refuse_balance() CASCADE")

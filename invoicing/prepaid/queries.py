@@ -1,0 +1,22 @@
+"""Which balances call for something, asked of the database."""
+
+from django.db.models import F, Q
+
+from invoicing.prepaid.models import TopUp, TopUpAgreement
+
+
+def accounts_to_top_up() -> list[int]:
+    """PRE-2: accounts with an agreement that is on, and a balance below its threshold or short of what waits."""
+    balance = "account__prepaid_balance"
+    low = Q(**{f"{balance}__balance__lt": F("threshold")})
+    short = Q(**{f"{balance}__awaiting__gt": 0}) & Q(
+        **{f"{balance}__awaiting__gt": F(f"{balance}__balance") - F(f"{balance}__floor")}
+    )
+    agreements = TopUpAgreement.objects.filter(low | short, is_on=True)
+    return list(agreements.order_by("account_id").values_list("account_id", flat=True))
+
+
+def charged_top_ups() -> list[int]:
+    """Top-ups whose money came and that are not on the balance."""
+    charged = TopUp.objects.filter(state=TopUp.State.CHARGED)
+    return list(charged.order_by("pk").values_list("pk", flat=True))
