@@ -1,6 +1,10 @@
 """Every change of this room, under one name."""
 
+from invoicing.collections.batch_files import write_batches
+from invoicing.collections.following import follow_up, recall_placement
+from invoicing.collections.handing_over import hand_off
 from invoicing.collections.holds import HoldRefused, exempt_account, lift_hold, place_hold, promise_to_pay
+from invoicing.collections.placing import approve_placements, decline_placement
 from invoicing.collections.platform import (
     NoticeDraft,
     NoticeRefused,
@@ -11,6 +15,8 @@ from invoicing.collections.platform import (
     retry_notice,
     told_by_hand,
 )
+from invoicing.collections.proposing import propose
+from invoicing.collections.recovering import RemittanceRefused, WriteOffRefused, book_remittance, write_off
 from invoicing.collections.reminders import remind
 from invoicing.collections.restoring import SuspensionRefused, restore_account, restore_paid, suspend_account
 from invoicing.collections.suspension import suspend
@@ -20,13 +26,22 @@ __all__ = [
     "HoldRefused",
     "NoticeDraft",
     "NoticeRefused",
+    "RemittanceRefused",
     "SuspensionRefused",
+    "WriteOffRefused",
     "add_endpoint",
+    "approve_placements",
+    "book_remittance",
     "change_endpoint",
+    "decline_placement",
     "exempt_account",
+    "follow_up",
+    "hand_off",
     "lift_hold",
     "place_hold",
     "promise_to_pay",
+    "propose",
+    "recall_placement",
     "record_notices",
     "remind",
     "renew_secret",
@@ -37,4 +52,6 @@ __all__ = [
     "suspend_account",
     "tell_platform",
     "told_by_hand",
+    "write_batches",
+    "write_off",
 ]

@@ -7,13 +7,13 @@ from datetime import date, datetime
 from functools import partial
 
 from accounts.actors import Actor
-from accounts.models import AuditEntry
 from invoicing.collections.grounds import Grounds, grounds_of, next_to_look_at
 from invoicing.collections.models import PlatformNotice, Suspension
 from invoicing.collections.platform import NoticeDraft, record_notices
 from invoicing.collections.queries import Dunned, UnpaidInvoice, dunned
 from invoicing.collections.sweeping import PAGE, Swept, sweep
 from invoicing.collections.wording import restored_text, suspended_text, warning_text
+from invoicing.collections.writing import Done, audit_all
 from invoicing.documents.letters import LetterDraft, LetterText, write_letters
 from invoicing.documents.models import Document
 from invoicing.sellers.models import Seller
@@ -216,19 +216,22 @@ def _tell(who: Dunned, one: Suspension, event: str) -> NoticeDraft:
 
 
 def _audit(changes: Changes, *, now: datetime, actor: Actor) -> None:
-    """P11: an entry a suspension that changed, in one statement."""
+    """P11: an entry a suspension that changed."""
     made: list[tuple[str, Collection[Suspension]]] = [
         ("warn of suspension", changes.warned),
         ("suspend", [*changes.activated, *changes.made_active]),
         ("restore", changes.lifted),
         ("withdraw warning", changes.withdrawn),
     ]
-    AuditEntry.objects.bulk_create(
-        AuditEntry(
-            account_id=one.account_id, action=action, subject=f"suspension {one.pk}", who=actor.name[:200],
-            channel=actor.channel, why=one.lifted_because or one.why,
-            detail={"reason": one.reason, "effective_on": one.effective_on.isoformat()}, at=now,
+    done = [
+        Done(
+            action,
+            one.account_id,
+            f"suspension {one.pk}",
+            why=one.lifted_because or one.why,
+            detail={"reason": one.reason, "effective_on": one.effective_on.isoformat()},
         )
         for action, suspensions in made
         for one in suspensions
-    )  # fmt: skip
+    ]
+    audit_all(done, actor=actor, now=now)

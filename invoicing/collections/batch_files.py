@@ -1,0 +1,150 @@
+"""COLL-1: the batch file for the agency, written once: CSV and XLSX, with PDFs beside them."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import xlsxwriter
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from invoicing.collections.agency_rows import AMOUNTS, HEADER, UPDATE_HEADER, batch_rows, update_rows
+from invoicing.collections.models import PlacementBatch, PlacementInvoice
+from invoicing.documents.files import sha256, write_whole
+from invoicing.documents.models import Document, Letter
+from invoicing.documents.reading import DocumentChanged, NotDrawnYet, read_document
+from invoicing.pages.sheets import csv_lines, safe_cell
+from invoicing.sellers.models import Seller
+
+SUMS = "SHA256SUMS"
+MISSING = "missing.txt"
+
+logger = logging.getLogger(__name__)
+
+
+def write_batches(*, now: datetime) -> list[PlacementBatch]:
+    """
+    Write the files of those batches that have none, under the documents' folder. Safe to run twice and beside itself.
+
+    What a crash left unwritten is written the next time, and says the same: the rows are as of the hand-over.
+    """
+    written = []
+    for pk in PlacementBatch.objects.filter(written_at=None).order_by("pk").values_list("pk", flat=True):
+        with transaction.atomic():
+            unwritten = PlacementBatch.objects.filter(written_at=None).select_related("seller")
+            batch = unwritten.select_for_update(of=("self",), skip_locked=True, no_key=True).filter(pk=pk).first()
+            if batch is not None:
+                _write(batch, now)
+                written.append(batch)
+    return written
+
+
+def _write(batch: PlacementBatch, now: datetime) -> None:
+    """
+    The folder `placements/2026-03/batch-7`; the batch keeps the CSV's path and hash.
+
+    :raises BatchDiffers: if the rows are not what was handed over
+    """
+    rows = batch_rows(batch)
+    _prove(batch, rows)
+    folder = Path("placements") / f"{batch.on:%Y-%m}" / f"batch-{batch.pk}"
+    as_csv = "".join(csv_lines(HEADER, rows)).encode()
+    files = {
+        f"hand-over-{batch.pk}.csv": as_csv,
+        f"hand-over-{batch.pk}.xlsx": _xlsx(rows, made_at=batch.approved_at),
+        **_documents(batch),
+    }
+    files[SUMS] = "".join(f"{sha256(content)}  {name}\n" for name, content in sorted(files.items())).encode()
+    for name, content in files.items():
+        write_whole(settings.DOCUMENTS_ROOT / folder / name, content)
+    batch.path, batch.sha256, batch.written_at = f"{folder}/hand-over-{batch.pk}.csv", sha256(as_csv), now
+    batch.save(update_fields=["path", "sha256", "written_at"])
+
+
+class BatchDiffers(Exception):
+    """The rows of a batch file do not come to what was handed over."""
+
+
+def _prove(batch: PlacementBatch, rows: Sequence[Sequence[Any]]) -> None:
+    totals: dict[str, Decimal] = {}
+    for row in rows:
+        totals[row[6]] = totals.get(row[6], Decimal(0)) + row[14]
+    if len(rows) != batch.rows or totals != {currency: Decimal(total) for currency, total in batch.totals.items()}:
+        raise BatchDiffers(f"{batch}: {batch.rows} rows over {batch.totals} were handed over, the file has {totals}.")
+
+
+def _xlsx(rows: Iterable[Sequence[Any]], *, made_at: datetime) -> bytes:
+    """The same rows as a workbook in which no cell is a formula or a link; made again, the same bytes."""
+    target = BytesIO()
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    workbook = xlsxwriter.Workbook(target, options)
+    workbook.set_properties({"created": made_at.replace(tzinfo=None)})
+    sheet = workbook.add_worksheet("Hand-over")
+    bold, money = workbook.add_format({"bold": True}), workbook.add_format({"num_format": "#,##0.00"})
+    sheet.freeze_panes(1, 0)
+    for column, title in enumerate(HEADER):
+        sheet.write_string(0, column, title, bold)
+    for place, row in enumerate(rows, start=1):
+        for column, value in enumerate(row):
+            if column in AMOUNTS and value is not None:
+                sheet.write_number(place, column, value, money)
+            elif value is not None:
+                sheet.write_string(place, column, str(safe_cell(_text(value))))
+    workbook.close()
+    return target.getvalue()
+
+
+def _text(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _documents(batch: PlacementBatch) -> dict[str, bytes]:
+    """The invoices handed over and their accounts' latest statements, as far as they are drawn; the rest by name."""
+    placed = PlacementInvoice.objects.filter(placement__batch=batch).values_list("invoice_id", "invoice__number")
+    invoices = dict(placed.order_by("invoice_id"))
+    accounts = list(batch.placements.values_list("account_id", flat=True))
+    statements = Letter.objects.filter(account_id__in=accounts, kind=Document.Kind.STATEMENT)
+    latest = statements.order_by("account_id", "-on", "-pk").distinct("account_id")
+    letters = {letter.pk: f"{letter.account.number}-{letter.on}" for letter in latest.select_related("account")}
+    wanted = Document.objects.filter(
+        Q(kind=Document.Kind.INVOICE, subject_id__in=list(invoices))
+        | Q(kind=Document.Kind.STATEMENT, subject_id__in=list(letters))
+    )
+    found: dict[str, bytes] = {}
+    missing = {f"invoices/{_file(number)}" for number in invoices.values()}
+    for document in wanted.order_by("pk"):
+        is_invoice = document.kind == Document.Kind.INVOICE
+        names = invoices if is_invoice else letters
+        name = f"{'invoices' if is_invoice else 'statements'}/{_file(names[document.subject_id])}"
+        try:
+            found[name] = read_document(document)
+        except (NotDrawnYet, DocumentChanged) as trouble:
+            logger.warning("batch %s goes without %s: %s", batch.pk, name, trouble)
+            missing.add(name)
+    if left_out := sorted(missing - set(found)):
+        found[MISSING] = "".join(f"{name}\n" for name in left_out).encode()
+    return found
+
+
+def _file(name: str | None) -> str:
+    return f"{quote(name or '', safe='')}.pdf"
+
+
+def write_updates(*, on: date, seller: Seller) -> str:
+    """
+    Write what the agency is to be told of a day: payments, credits, recalls, write-offs. Returns the path, or nothing.
+
+    Written again as long as the day lasts, since more may come.
+    """
+    rows = update_rows(from_on=on, to_on=on, seller=seller)
+    if not rows:
+        return ""
+    path = f"placements/{on:%Y-%m}/updates-{seller.pk}-{on}.csv"
+    write_whole(settings.DOCUMENTS_ROOT / path, "".join(csv_lines(UPDATE_HEADER, rows)).encode())
+    return path
