@@ -20,7 +20,7 @@ def mask_event(_logger: Any, _method: str, event: EventDict) -> EventDict:
     return {name: mask_value(value) for name, value in event.items()}
 
 
-def mask_line(_logger: Any, _method: str, line: str) -> str:
+def mask_line(_logger: Any, _method: str, line: Any) -> str:
     """Card numbers in the line as printed, which shows tracebacks and other objects too."""
     return mask_card_numbers(line)
 

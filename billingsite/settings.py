@@ -94,6 +94,11 @@ CELERY_BEAT_SCHEDULE = {
     "send deliveries": {"task": "invoicing.documents.tasks.send_deliveries", "schedule": 60.0},
     "warn of expiring cards": {"task": "invoicing.payments.method_tasks.warn_of_cards", "schedule": 6 * 3600.0},
 }
+if DEMO:
+    CELERY_BEAT_SCHEDULE["let the demo's bank work"] = {
+        "task": "invoicing.payments.demo_tasks.let_the_demo_bank_work",
+        "schedule": 30.0,
+    }
 
 # Mail: without a server, files to look at
 if email_url := env.str("EMAIL_URL", ""):

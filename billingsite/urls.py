@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from billingsite.health import health
 from invoicing.invoices.reports import vendors_report
+from invoicing.payments.gateways.demo_page import demo_method_page
 from invoicing.payments.webhooks import webhook
 from invoicing.prepaid.api import UsageEvents
 
@@ -20,5 +21,6 @@ urlpatterns = [
     path("api/v1/usage-events", UsageEvents.as_view(), name="usage_events"),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path("health/", health, name="health"),
+    path("demo-gateway/<slug:session>/", demo_method_page, name="demo_method_page"),
     path("webhooks/<slug:gateway_name>/", webhook, name="webhook"),
 ]

@@ -1,6 +1,7 @@
 """Every room's tasks, for Celery to find."""
 
 from invoicing.documents.tasks import render_documents, send_deliveries
+from invoicing.payments.demo_tasks import let_the_demo_bank_work
 from invoicing.payments.method_tasks import warn_of_cards
 from invoicing.prepaid.tasks import top_up_account, top_up_balances
 from invoicing.runs.tasks import bill_due, bill_seller, continue_run, post_awaited, start_run_task
@@ -10,6 +11,7 @@ __all__ = [
     "bill_seller",
     "continue_run",
     "post_awaited",
+    "let_the_demo_bank_work",
     "render_documents",
     "send_deliveries",
     "start_run_task",

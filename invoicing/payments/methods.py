@@ -231,5 +231,7 @@ def _state(method: PaymentMethod) -> str:
 
 def _address_of(actor: Actor, account: Account) -> str:
     """The gateway's page shows whoever asked their own address, and nobody else's (AUTH-10)."""
+    if actor.contact_id is None:
+        return ""
     found = Contact.objects.filter(pk=actor.contact_id, account=account).values_list("email", flat=True)
     return found.first() or ""

@@ -130,14 +130,22 @@ class DemoBank:
     def pass_time(self, now: datetime) -> int:
         """Do what is due by now, each at its own moment; how many were done."""
         due = self._state.take_due(now)
-        does = {"settle": self.settle, "fail": self.fail, "return": self.take_back, "dispute": self.dispute}
         for when, what, name, code in due:
-            at = datetime.fromtimestamp(when, tz=now.tzinfo)
-            if what == "refunded":
-                self.end_refund(name, "succeeded", at=at)
-            else:
-                does[what](name, *([code] if code else []), at=at)
+            self._do(what, name, code, at=datetime.fromtimestamp(when, tz=now.tzinfo))
         return len(due)
+
+    def _do(self, what: str, name: str, code: str, *, at: datetime) -> None:
+        match what:
+            case "settle":
+                self.settle(name, at=at)
+            case "fail":
+                self.fail(name, code, at=at)
+            case "return":
+                self.take_back(name, code, at=at)
+            case "dispute":
+                self.dispute(name, code, at=at)
+            case "refunded":
+                self.end_refund(name, "succeeded", at=at)
 
     def settle(self, name: str, *, at: datetime) -> None:
         """A debit arrives."""

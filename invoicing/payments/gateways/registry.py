@@ -33,8 +33,6 @@ def gateway(name: str) -> Gateway:
     if name == STRIPE:
         return _stripe_as_set_up()
     if name == DEMO:
-        if not settings.DEMO:
-            raise NoSuchGateway("The demo gateway moves no money and answers on a demonstration site only (DEMO=1).")
         return demo_gateway()
     if not name:
         raise NoSuchGateway("No payment gateway is set up: set PAYMENT_GATEWAY, for example to stripe.")
@@ -54,9 +52,13 @@ def demo_gateway() -> DemoGateway:
     """
     The demonstration's own, with what it alone can do; its file is shared by the site's processes.
 
-    :raises NoSuchGateway: if another kind of gateway was installed under its name
+    :raises NoSuchGateway: on any other site
     """
-    found = _installed.get(DEMO) or _demo(settings.DEMO_GATEWAY_FILE, settings.SECRET_KEY)
+    found = _installed.get(DEMO)
+    if found is None:
+        if not settings.DEMO:
+            raise NoSuchGateway("The demo gateway moves no money and answers on a demonstration site only (DEMO=1).")
+        found = _demo(settings.DEMO_GATEWAY_FILE, settings.SECRET_KEY)
     if not isinstance(found, DemoGateway):
         raise NoSuchGateway("What goes by the name of the demo gateway here is another one.")
     return found

@@ -66,7 +66,8 @@ class StripeGateway:
             "metadata": {**request.metadata, "payment_key": request.key},
         }
         try:
-            intent = self._ask(lambda: self._client.v1.payment_intents.create(params, {"idempotency_key": request.key}))
+            options: dict[str, Any] = {"idempotency_key": request.key}
+            intent = self._ask(lambda: self._client.v1.payment_intents.create(params, options))  # type: ignore[arg-type]
         except _Declined as declined:
             return answer_of_intent(declined.intent)
         return self._settled_or_cancelled(intent)

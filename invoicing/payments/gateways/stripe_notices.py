@@ -74,18 +74,18 @@ def notice_of(body: bytes) -> Notice:
     """
     try:
         event = json.loads(body)
-        common = {"event_id": str(event["id"]), "type": str(event["type"]), "made_at": moment(int(event["created"]))}
+        event_id, type_, made_at = str(event["id"]), str(event["type"]), moment(int(event["created"]))
         of = event["data"]["object"]
-        if not common["event_id"].isprintable() or not 0 < len(common["event_id"]) <= _LONGEST_ID:
-            raise ValueError(common["event_id"])
+        if not (event_id + type_).isprintable() or not 0 < len(event_id) <= _LONGEST_ID:
+            raise ValueError(event_id)
     except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError) as error:
         raise Forged(f"The body is no event as Stripe sends them ({type(error).__name__}).") from error
-    read = _READERS.get(common["type"])
+    read = _READERS.get(type_)
     try:
         said = read(of) if read else {"about": About.OTHER}
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
         said = {"about": About.UNREADABLE, "reason": f"{type(error).__name__}: {error}"}
-    return Notice(**common, **said)  # type: ignore[arg-type]
+    return Notice(event_id, type_, made_at, **said)
 
 
 def _of_intent(intent: Object) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from invoicing.payments import receiving
+from invoicing.payments import demo_tasks, receiving
 from invoicing.payments.gateways.demo import DemoGateway, SetClock
 from invoicing.payments.gateways.registry import installed
 from invoicing.payments.gateways.stripe_notices import sign
@@ -173,3 +173,18 @@ class TestTheDoor:
         assert post(at_most, signed(at_most, gateway)).status_code == 200
         assert post(at_most + b" ", signed(at_most + b" ", gateway)).status_code == 413
         assert WebhookEvent.objects.count() == 1
+
+
+class TestTheDemosBank:
+    """What Stripe does by itself, a tick does on a demonstration site."""
+
+    def test_works_and_its_notices_are_taken_in_once(self, gateway, rung):
+        gateway.charge(charge_request(does="ach-ok"))
+        gateway.clock.advance(timedelta(days=4))
+
+        for _ in range(2):
+            demo_tasks.let_the_demo_bank_work()
+
+        assert list(WebhookEvent.objects.order_by("pk").values_list("type", flat=True)) == [
+            "payment_intent.processing", "charge.succeeded", "payment_intent.succeeded",
+        ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from invoicing.payments.gateways.demo import DemoGateway, SetClock
 from invoicing.payments.gateways.protocol import ChargeRequest, RefundRequest
@@ -15,7 +16,7 @@ def make_gateway(**values) -> DemoGateway:
 
 
 def charge_request(key: str = "payment-1", does: str = "card-ok", amount: str = "12.34", **values) -> ChargeRequest:
-    given = {
+    given: dict[str, Any] = {
         "key": key,
         "amount": Decimal(amount),
         "currency": "USD",
