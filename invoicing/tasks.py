@@ -3,19 +3,24 @@
 from invoicing.documents.tasks import render_documents, send_deliveries
 from invoicing.payments.demo_tasks import let_the_demo_bank_work
 from invoicing.payments.method_tasks import warn_of_cards
+from invoicing.payments.tasks import charge_due, charge_seller, resolve_payments, work_off_events
 from invoicing.prepaid.tasks import top_up_account, top_up_balances
 from invoicing.runs.tasks import bill_due, bill_seller, continue_run, post_awaited, start_run_task
 
 __all__ = [
     "bill_due",
     "bill_seller",
+    "charge_due",
+    "charge_seller",
     "continue_run",
-    "post_awaited",
     "let_the_demo_bank_work",
+    "post_awaited",
     "render_documents",
+    "resolve_payments",
     "send_deliveries",
     "start_run_task",
     "top_up_account",
     "top_up_balances",
     "warn_of_cards",
+    "work_off_events",
 ]

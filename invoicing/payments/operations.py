@@ -8,10 +8,14 @@ gateway is called outside of any.
 from invoicing.payments.allocation import AllocationRefused, allocate, apply_credit, take_back
 from invoicing.payments.asked import MoneyRefused
 from invoicing.payments.booking import BookingRefused, book_payment
+from invoicing.payments.chargebacks import Disputed, record_chargeback
 from invoicing.payments.charging import AlreadyUnderWay, ChargeRefused, NothingDue, charge, record_attempt, send
+from invoicing.payments.events import resolve_event, retry_event, work_off_events
 from invoicing.payments.recording import AnswerDiffers, record_answer
 from invoicing.payments.refunds import RefundRefused, record_refund_answer, refund, refundable, send_refund
-from invoicing.payments.resolving import look_now, resolve_open
+from invoicing.payments.resolving import give_up, look_now, resolve_open
+from invoicing.payments.returns import record_return
+from invoicing.payments.sweeping import charge_due
 
 __all__ = [
     "AllocationRefused",
@@ -19,6 +23,7 @@ __all__ = [
     "AnswerDiffers",
     "BookingRefused",
     "ChargeRefused",
+    "Disputed",
     "MoneyRefused",
     "NothingDue",
     "RefundRefused",
@@ -26,14 +31,21 @@ __all__ = [
     "apply_credit",
     "book_payment",
     "charge",
+    "charge_due",
+    "give_up",
     "look_now",
     "record_answer",
     "record_attempt",
+    "record_chargeback",
     "record_refund_answer",
+    "record_return",
     "refund",
     "refundable",
+    "resolve_event",
     "resolve_open",
+    "retry_event",
     "send",
     "send_refund",
     "take_back",
+    "work_off_events",
 ]

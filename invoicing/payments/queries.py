@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
@@ -76,11 +76,17 @@ def standing_of(payment_id: int) -> list[Standing]:
 
 def credit_without_payment(account_id: int, currency: str) -> Decimal:
     """Customer credit that came from no payment: of credit notes and opening balances."""
+    return _credit(account_id, currency, payment_id__isnull=True)
+
+
+def credit_of(account_id: int, currency: str) -> Decimal:
+    """All of an account's money that is on no invoice, from wherever it came."""
+    return _credit(account_id, currency)
+
+
+def _credit(account_id: int, currency: str, **narrower: Any) -> Decimal:
     rows = Posting.objects.filter(
-        account_id=account_id,
-        ledger_account=LedgerAccount.CUSTOMER_CREDIT,
-        currency=currency,
-        payment_id__isnull=True,
+        account_id=account_id, ledger_account=LedgerAccount.CUSTOMER_CREDIT, currency=currency, **narrower
     )
     total: Decimal | None = rows.aggregate(total=Sum("amount"))["total"]
     return -(total or ZERO)

@@ -5,17 +5,17 @@ Found, the answer is recorded. Not found, the same key is sent again while the g
 still due; after 24 hours it is given up. Nothing is ever sent under a new key while an old one is open.
 """
 
-import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
+import structlog
 from django.db import transaction
 from django.db.models import F
 
 from accounts.actors import Actor
 from accounts.audit import record_change
-from invoicing.payments.asked import MoneyRefused
+from invoicing.payments.asked import MoneyRefused, locked_payment, locked_profile
 from invoicing.payments.calling import charge_at_gateway, find_at_gateway, find_refund_at_gateway, refund_at_gateway
 from invoicing.payments.charging import record_or_doubt
 from invoicing.payments.gateways.protocol import GatewayRefused, NoAnswer
@@ -26,7 +26,7 @@ from invoicing.payments.queries import owing_of
 from invoicing.payments.recording import record_never_sent, record_no_answer
 from invoicing.payments.refunds import record_no_refund_answer, record_refund_never_sent, record_refund_or_doubt
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 Row = TypeVar("Row", Payment, Refund)
 SILENCE = "The gateway knows nothing of it yet."
 
@@ -64,6 +64,33 @@ def look_now(payment: Payment, *, actor: Actor, now: datetime) -> Payment:
     return _resolve_payment(Payment.objects.select_related("method", "account").get(pk=payment.pk), now=now)
 
 
+@transaction.atomic
+def give_up(payment: Payment, *, actor: Actor, now: datetime, why: str) -> Payment:
+    """
+    A person has found out that an attempt without an answer took nothing, and says so.
+
+    Should the gateway speak of it as paid after all, that is recorded all the same.
+
+    :raises NotPermitted: unless the actor may settle what waits for a person
+    :raises MoneyRefused: without a reason, or for one that the gateway has answered
+    """
+    actor.require("invoicing.resolve_event")
+    locked_profile(payment.account_id)
+    payment = locked_payment(payment.pk)
+    if not why.strip():
+        raise MoneyRefused("Say how you know that nothing was taken.")
+    if payment.state not in (Payment.State.CREATED, Payment.State.UNKNOWN):
+        raise MoneyRefused(
+            f"Payment {payment.pk} is {payment.get_state_display().lower()}: the gateway has answered, and its answer "
+            "stands."
+        )
+    record_change(
+        "payment.give_up", subject=f"payment {payment.pk}", actor=actor, now=now, account=payment.account_id,
+        why=why.strip(),
+    )  # fmt: skip
+    return record_never_sent(payment, needed=True, now=now)
+
+
 def _claimed(model: type[Row], *, now: datetime, limit: int) -> list[Row]:
     """Rows whose time has come, put off already, so that no other worker asks about them and a crash only delays."""
     with transaction.atomic():
@@ -81,7 +108,7 @@ def _tried(row: Row, resolve: Callable[..., Row], *, now: datetime) -> bool | No
     try:
         return resolve(row, now=now).state not in type(row).OPEN
     except Exception:
-        logger.exception("%s could not be resolved; it stays open and is asked about again.", row)
+        log.exception("what became of it could not be recorded; it stays open and is asked about again", row=str(row))
         return None
 
 

@@ -1,0 +1,152 @@
+"""
+A card payment that the cardholder's bank took back: the money goes out when it is opened, and comes again if it is won.
+
+The payment stays paid; the chargeback stands beside it, in a queue of its own while it is open.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db import transaction
+
+from accounts.audit import record_change
+from invoicing.ledger.models import LedgerEntry
+from invoicing.money import ZERO, format_money
+from invoicing.payments.asked import locked_payment, locked_profile
+from invoicing.payments.models import Chargeback, Payment
+from invoicing.payments.policy import fee_part
+from invoicing.payments.postings import allocate_rest, post_money, take_back_latest, taken_by
+from invoicing.payments.queries import unallocated
+from invoicing.payments.recording import AnswerDiffers, succeed, the_gateway
+from invoicing.payments.settled import tell_charged_back
+from invoicing.sellers.queries import today_of
+from invoicing.states import move
+
+State = Chargeback.State
+
+
+class Disputed(NamedTuple):
+    """What the gateway says of a chargeback; `amount` with its part of the fee, `made_at` when it says so."""
+
+    reference: str
+    state: str
+    amount: Decimal
+    currency: str
+    made_at: datetime
+    reason: str = ""
+    answer_by_at: datetime | None = None
+
+
+@transaction.atomic
+def record_chargeback(payment: Payment, said: Disputed, *, now: datetime) -> Chargeback:
+    """
+    Opened, the money goes out and what it paid is open again; won, it comes again and pays the same invoices as far as
+    they are open; lost, it is closed.
+
+    Said twice, late or out of order, it changes nothing twice: what was won or lost is not opened again, and of two
+    decisions the later counts.
+
+    :raises AnswerDiffers: if it is of another currency, more than was paid, or of a payment that came back already
+    """
+    profile = locked_profile(payment.account_id)
+    payment = locked_payment(payment.pk)
+    _check(payment, said)
+    today = today_of(profile.seller, now=now)
+    succeed(payment, profile, reference="", on=today, now=now)
+    found = Chargeback.objects.select_for_update(no_key=True, of=("self",)).filter(gateway_reference=said.reference)
+    kept = found.select_related("payment").first()
+    if kept is None:
+        kept = Chargeback.objects.create(
+            payment=payment, account_id=payment.account_id, gateway_reference=said.reference, currency=said.currency,
+            amount=said.amount, reason=said.reason[:120], opened_at=said.made_at, answer_by_at=said.answer_by_at,
+        )  # fmt: skip
+        _take(kept, now=now, today=today)
+        _told(kept, now=now)
+    if said.state != State.OPEN and kept.state != said.state and not _outdated(kept, said):
+        _decide(kept, said, now=now, today=today)
+        _told(kept, now=now)
+    return kept
+
+
+def _check(payment: Payment, said: Disputed) -> None:
+    whole = payment.amount + payment.fee
+    if payment.state == Payment.State.RETURNED:
+        raise AnswerDiffers(f"Payment {payment.pk} was returned already, and now it is charged back as well.")
+    if said.currency != payment.currency or not ZERO < said.amount <= whole:
+        raise AnswerDiffers(
+            f"Payment {payment.pk} took {format_money(whole, payment.currency)}, and "
+            f"{format_money(said.amount, said.currency)} is charged back."
+        )
+
+
+def _outdated(kept: Chargeback, said: Disputed) -> bool:
+    return kept.closed_at is not None and said.made_at < kept.closed_at
+
+
+def _decide(kept: Chargeback, said: Disputed, *, now: datetime, today: date) -> None:
+    """Won: the money comes again. Lost: it is gone already, unless the bank had given it back before."""
+    was_won = kept.state == State.WON
+    move(kept, State(said.state))
+    kept.closed_at = said.made_at
+    kept.save(update_fields=["state", "closed_at"])
+    if kept.state == State.WON:
+        _give(kept, now=now, today=today)
+    elif was_won:
+        _take(kept, now=now, today=today)
+
+
+def _parts(kept: Chargeback) -> tuple[Decimal, Decimal]:
+    """The amount without the fee, and the fee's part of it."""
+    payment = kept.payment
+    whole = payment.amount + payment.fee
+    fee = fee_part(fee_left=payment.fee, amount=kept.amount, amount_left=whole, currency=kept.currency)
+    return kept.amount - fee, fee
+
+
+def _take(kept: Chargeback, *, now: datetime, today: date) -> None:
+    payment = kept.payment
+    amount, fee = _parts(kept)
+    missing = amount - max(unallocated(payment.pk), ZERO)
+    if missing > ZERO:
+        take_back_latest(payment, missing, source=_source("chargeback-taken", kept), on=today, now=now)
+    post_money(
+        payment, -amount, -fee, source=_source("chargeback", kept), kind="CHARGEBACK", on=today, now=now
+    )  # fmt: skip
+
+
+def _give(kept: Chargeback, *, now: datetime, today: date) -> None:
+    payment = kept.payment
+    amount, fee = _parts(kept)
+    post_money(
+        payment, amount, fee, source=_source("chargeback-won", kept), kind="CHARGEBACK", on=today, now=now
+    )  # fmt: skip
+    taken = taken_by(_sources("chargeback-taken", kept)[-1])
+    allocate_rest(payment, taken, source=_source("chargeback-restored", kept), on=today, now=now)
+
+
+def _source(word: str, kept: Chargeback) -> str:
+    """`chargeback:du_1`, and from the second time on `chargeback:du_1:2`. The lock of the account makes it ours."""
+    used = [source for source in _sources(word, kept) if LedgerEntry.objects.filter(source=source).exists()]
+    return _sources(word, kept)[0] if not used else f"{word}:{kept.gateway_reference}:{len(used) + 1}"
+
+
+def _sources(word: str, kept: Chargeback) -> list[str]:
+    """The sources used so far under this word, in their order; the first one where none was."""
+    first = f"{word}:{kept.gateway_reference}"
+    found = [first]
+    while LedgerEntry.objects.filter(source=f"{first}:{len(found) + 1}").exists():
+        found.append(f"{first}:{len(found) + 1}")
+    return found
+
+
+def _told(kept: Chargeback, *, now: datetime) -> None:
+    record_change(
+        f"chargeback.{kept.state.lower()}",
+        subject=f"chargeback {kept.gateway_reference} of payment {kept.payment_id}",
+        actor=the_gateway(kept.payment.gateway),
+        now=now,
+        account=kept.account_id,
+        detail={"amount": f"{kept.amount:f}", "currency": kept.currency, "reason": kept.reason},
+    )
+    tell_charged_back(kept, now=now)
