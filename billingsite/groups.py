@@ -19,6 +19,7 @@ AGENT_MAY = (
     "accounts.change_account", "accounts.add_contact", "accounts.change_contact", "accounts.delete_contact",
     "invoicing.resend_invoice", "invoicing.retry_parked",
     "invoicing.take_payment", "invoicing.book_payment", "invoicing.allocate_payment",
+    "invoicing.place_hold", "invoicing.retry_notice",
 )  # fmt: skip
 EDITED = ("billingterms", "product", "plan", "price", "vendor", "taxrate", "seller", "numberseries")
 MANAGER_MAY = (
@@ -26,6 +27,8 @@ MANAGER_MAY = (
     "invoicing.start_run", "invoicing.approve_run", "invoicing.issue_credit_note", "invoicing.import_book",
     "invoicing.change_subscription", "invoicing.top_up", "invoicing.migrate_credit", "accounts.manage_tokens",
     "invoicing.refund_payment", "invoicing.resolve_event",
+    "invoicing.suspend_account", "invoicing.approve_placement", "invoicing.book_remittance", "invoicing.write_off",
+    "invoicing.add_platformendpoint", "invoicing.change_platformendpoint",
     *(f"invoicing.{verb}_{model}" for verb in ("add", "change") for model in EDITED),
     *(f"invoicing.delete_{model}" for model in ("product", "plan", "price", "vendor", "taxrate")),
 )  # fmt: skip

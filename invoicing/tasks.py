@@ -1,5 +1,6 @@
 """Every room's tasks, for Celery to find."""
 
+from invoicing.collections.tasks import hand_off_unpaid, remind_unpaid, suspend_unpaid, tell_the_platform
 from invoicing.documents.tasks import render_documents, send_deliveries
 from invoicing.payments.demo_tasks import let_the_demo_bank_work
 from invoicing.payments.method_tasks import warn_of_cards
@@ -13,12 +14,16 @@ __all__ = [
     "charge_due",
     "charge_seller",
     "continue_run",
+    "hand_off_unpaid",
     "let_the_demo_bank_work",
     "post_awaited",
+    "remind_unpaid",
     "render_documents",
     "resolve_payments",
     "send_deliveries",
     "start_run_task",
+    "suspend_unpaid",
+    "tell_the_platform",
     "top_up_account",
     "top_up_balances",
     "warn_of_cards",

@@ -1,0 +1,43 @@
+"""Ticks, each of which asks the database what is due on a seller's day; each is safe to run twice and beside itself."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from accounts.actors import schedule
+from invoicing.collections.operations import hand_off, remind, suspend, tell_platform
+from invoicing.sellers.models import Seller
+from invoicing.sellers.queries import today_of
+
+NOTICES_A_TASK = 100
+
+
+@shared_task(acks_late=True)
+def remind_unpaid() -> None:
+    """Write the reminders of the day, where each seller is."""
+    now = timezone.now()
+    for seller in Seller.objects.order_by("pk"):
+        remind(on=today_of(seller, now=now), now=now, seller=seller)
+
+
+@shared_task(acks_late=True)
+def suspend_unpaid() -> None:
+    """SUSP-1, PRE-4: warn, suspend and restore what is due today, where each seller is."""
+    now = timezone.now()
+    for seller in Seller.objects.order_by("pk"):
+        suspend(on=today_of(seller, now=now), now=now, actor=schedule(), seller=seller)
+
+
+@shared_task(acks_late=True)
+def hand_off_unpaid() -> None:
+    """COLL-1: follow up, propose, hand over what goes by itself, and write the agency's files."""
+    now = timezone.now()
+    for seller in Seller.objects.order_by("pk"):
+        hand_off(on=today_of(seller, now=now), now=now, actor=schedule(), seller=seller)
+
+
+@shared_task(acks_late=True)
+def tell_the_platform() -> None:
+    """Tell the platform what waits."""
+    told = tell_platform(now=timezone.now(), limit=NOTICES_A_TASK)
+    if sum(told.done.values()) >= NOTICES_A_TASK:
+        tell_the_platform.delay()
