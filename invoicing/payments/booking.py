@@ -12,6 +12,7 @@ from accounts.audit import record_change
 from accounts.models import Account
 from invoicing.money import format_money
 from invoicing.payments.asked import MoneyRefused, as_amounts, checked_amount, chosen, locked_profile, wanted_of
+from invoicing.payments.card_numbers import mask_card_numbers
 from invoicing.payments.models import Payment, PaymentTarget
 from invoicing.payments.policy import spread
 from invoicing.payments.postings import MANUAL, allocate_rest, post_received
@@ -53,7 +54,7 @@ def book_payment(
     """
     actor.require("invoicing.book_payment")
     profile = locked_profile(account.pk)
-    reference = " ".join(reference.split())
+    reference = mask_card_numbers(" ".join(reference.split()))
     _check(profile, kind, amount, currency, reference, received_on, now)
     if invoices is None:
         owing = [(one.invoice_id, one.open) for one in owing_of(account.pk, currency=currency)]

@@ -17,6 +17,7 @@ from accounts.audit import record_change
 from invoicing.money import ZERO, format_money
 from invoicing.payments.asked import MoneyRefused, checked_amount, locked_payment, locked_profile
 from invoicing.payments.calling import refund_at_gateway
+from invoicing.payments.card_numbers import mask_card_numbers
 from invoicing.payments.gateways.protocol import Answer, GatewayBusy, GatewayRefused, NoAnswer, Outcome
 from invoicing.payments.models import Chargeback, Payment, Refund
 from invoicing.payments.policy import CRASHED_AFTER, PENDING_LOOK, fee_part, look_after
@@ -70,7 +71,10 @@ def refund(
     :raises MoneyRefused: for more than is left of it, a payment that is not there, or one with a chargeback
     """
     with transaction.atomic(durable=True):
-        made = _recorded(payment, actor=actor, now=now, reason=reason, amount=amount, reference=reference)
+        made = _recorded(
+            payment, actor=actor, now=now, reason=mask_card_numbers(reason), amount=amount,
+            reference=mask_card_numbers(reference),
+        )  # fmt: skip
     return made if made.state == State.SUCCEEDED else send_refund(made, now=now)
 
 

@@ -23,6 +23,7 @@ from invoicing.payments.methods import (
     start_adding_method,
 )
 from invoicing.payments.models import Payment, PaymentMethod
+from tests.chaos.at_once import at_once, failures
 from tests.invoicing import factories as made
 from tests.invoicing.payments.gateways.demo_gateways import NOW, make_gateway, notices
 
@@ -330,3 +331,31 @@ class TestWhoMayAsk:
 
         entry = entries(full)[0].get()
         assert (entry.who, entry.channel) == (f"{asker.name} (recorded by Sam)", "PHONE")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAtOnce:
+    def test_of_methods_that_are_added_at_once_one_becomes_the_default(self, book):
+        sessions = [started(book) for _ in range(4)]
+        for session in sessions:
+            book.gateway.complete_page(session)
+
+        found = at_once(
+            [
+                lambda session=session: finish_adding_method(book.account, session, actor=book.asker, now=NOW)
+                for session in sessions * 2
+            ]
+        )
+
+        assert failures(found) == []
+        assert PaymentMethod.objects.count() == 4
+        assert PaymentMethod.objects.filter(is_default=True).count() == 1
+        assert AuditEntry.objects.filter(action="payment_method.add").count() == 4
+
+    def test_of_two_that_are_chosen_at_once_one_is_the_default(self, book):
+        chosen = [added(book) for _ in range(4)]
+
+        found = at_once([lambda one=one: set_default_method(one, actor=book.asker, now=NOW) for one in chosen * 2])
+
+        assert failures(found) == []
+        assert PaymentMethod.objects.filter(is_default=True).count() == 1

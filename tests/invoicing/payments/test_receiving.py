@@ -14,6 +14,7 @@ from invoicing.payments.gateways.registry import installed
 from invoicing.payments.gateways.stripe_notices import sign
 from invoicing.payments.models import WebhookEvent
 from invoicing.payments.receiving import refused_notices
+from tests.chaos.at_once import at_once
 from tests.invoicing.payments.gateways.demo_gateways import charge_request
 
 pytestmark = pytest.mark.django_db
@@ -188,3 +189,16 @@ class TestTheDemosBank:
         assert list(WebhookEvent.objects.order_by("pk").values_list("type", flat=True)) == [
             "payment_intent.processing", "charge.succeeded", "payment_intent.succeeded",
         ]  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAtOnce:
+    def test_one_notice_from_eight_workers_is_stored_once(self, gateway):
+        body = event()
+        signature = signed(body, gateway)
+
+        answers = at_once([lambda: post(body, signature)] * 8)
+
+        assert [answer.status_code for answer in answers] == [200] * 8
+        assert sorted(answer.content for answer in answers) == [b"Stored before.\n"] * 7 + [b"Stored.\n"]
+        assert WebhookEvent.objects.count() == 1
