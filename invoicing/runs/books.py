@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from django.db import connection
 
+from invoicing.runs.books_of_collections import CHECKS_OF_COLLECTIONS
+
 
 class Check(NamedTuple):
     """One promise, the query that finds what breaks it, and the sentence for each row found."""
@@ -170,6 +172,7 @@ CHECKS = [
         """,
         "Run of {0}: account {1} is {2}, and its invoice is not issued.",
     ),
+    *(Check(*one) for one in CHECKS_OF_COLLECTIONS),
 ]
 
 
