@@ -25,3 +25,5 @@ class InvoicingConfig(AppConfig):
         import_module("invoicing.payments.settled").when_charged_back(crediting.hear_of_chargeback)
         restoring = import_module("invoicing.collections.restoring")
         import_module("invoicing.payments.settled").when_settled(restoring.restore_paid)
+        # PRE-3: what a coming 1st will cost, priced as the run will price it.
+        import_module("invoicing.prepaid.forecast").register(import_module("invoicing.runs.forecast").coming_charges)

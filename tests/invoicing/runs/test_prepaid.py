@@ -9,6 +9,7 @@ from accounts.actors import command_line, schedule
 from invoicing.invoices.models import Invoice, OpenInvoice
 from invoicing.ledger.models import LedgerEntry, Posting
 from invoicing.ledger.operations import Side, post
+from invoicing.prepaid.forecast import Part
 from invoicing.prepaid.models import PrepaidBalance
 from invoicing.runs.awaiting import post_what_waited
 from invoicing.runs.books import differences_in_books
@@ -243,14 +244,14 @@ class TestTheForecast:
     def test_is_what_the_run_then_charges(self, account):
         topped_up(account, "100")
         amount, parts = coming_charges([account.pk], date(2026, 4, 1))[account.pk]
-        assert (amount, parts) == (D("50"), [("Line", D("25")), ("Line", D("25"))])
+        assert (amount, parts) == (D("50"), (Part("Line", D("25")), Part("Line", D("25"))))
         factories.bill(date(2026, 4, 1))
         assert balance_of(account) == D("100") - amount
 
     def test_leaves_out_what_was_used_already(self, account, minutes):
         topped_up(account, "100")
         used(account, minutes, "12")
-        assert coming_charges([account.pk], date(2026, 4, 1))[account.pk][0] == D("50")
+        assert coming_charges([account.pk], date(2026, 4, 1))[account.pk].amount == D("50")
 
     def test_leaves_out_accounts_with_nothing_due(self):
         account = factories.customer("prepaid")
