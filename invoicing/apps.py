@@ -27,3 +27,8 @@ class InvoicingConfig(AppConfig):
         import_module("invoicing.payments.settled").when_settled(restoring.restore_paid)
         # PRE-3: what a coming 1st will cost, priced as the run will price it.
         import_module("invoicing.prepaid.forecast").register(import_module("invoicing.runs.forecast").coming_charges)
+        # SVC-1, SEAT-2: what was paid at once may start.
+        orders = import_module("invoicing.orders.following")
+        settled = import_module("invoicing.payments.settled")
+        settled.when_settled(orders.follow_payment)
+        settled.when_charged_back(orders.follow_chargeback)

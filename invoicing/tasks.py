@@ -2,6 +2,7 @@
 
 from invoicing.collections.tasks import hand_off_unpaid, remind_unpaid, suspend_unpaid, tell_the_platform
 from invoicing.documents.tasks import render_documents, send_deliveries
+from invoicing.orders.tasks import follow_orders
 from invoicing.payments.demo_tasks import let_the_demo_bank_work
 from invoicing.payments.method_tasks import warn_of_cards
 from invoicing.payments.tasks import charge_due, charge_seller, resolve_payments, work_off_events
@@ -16,6 +17,7 @@ __all__ = [
     "continue_run",
     "hand_off_unpaid",
     "let_the_demo_bank_work",
+    "follow_orders",
     "post_awaited",
     "remind_unpaid",
     "render_documents",

@@ -145,6 +145,46 @@ CHECKS = [
         "Invoice {0} is {1}, and {2} of it was credited.",
     ),
     Check(
+        "what is kept as open of each invoice is the sum of its postings",
+        """
+        SELECT coalesce(i.number, coalesce(v.invoice_id, p.invoice_id)::text),
+            coalesce(v.amount, 0), coalesce(p.amount, 0), coalesce(v.placed, 0), coalesce(p.placed, 0)
+        FROM (
+            SELECT invoice_id, sum(amount) FILTER (WHERE ledger_account = 'RECEIVABLE') AS amount,
+                sum(amount) FILTER (WHERE ledger_account = 'COLLECTIONS') AS placed
+            FROM invoicing_posting
+            WHERE invoice_id IS NOT NULL AND ledger_account IN ('RECEIVABLE', 'COLLECTIONS')
+            GROUP BY 1
+        ) p FULL JOIN invoicing_openinvoice v ON v.invoice_id = p.invoice_id
+        LEFT JOIN invoicing_invoice i ON i.id = coalesce(v.invoice_id, p.invoice_id)
+        WHERE coalesce(v.amount, 0) <> coalesce(p.amount, 0) OR coalesce(v.placed, 0) <> coalesce(p.placed, 0)
+        ORDER BY 1
+        """,
+        "Invoice {0}: {1} is kept as open and {3} as placed; its postings sum to {2} and {4}.",
+    ),
+    Check(
+        "no invoice is paid beyond its total",
+        """
+        SELECT i.number, o.currency, o.amount, o.placed
+        FROM invoicing_openinvoice o JOIN invoicing_invoice i ON i.id = o.invoice_id
+        WHERE o.amount < 0 OR o.placed < 0
+        ORDER BY 1
+        """,
+        "Invoice {0} is open with {2} {1}, and {3} with the agency: less than nothing.",
+    ),
+    Check(
+        "no deposit is used beyond what was taken",
+        """
+        SELECT a.number, p.currency, -sum(p.amount)
+        FROM invoicing_posting p JOIN accounts_account a ON a.id = p.account_id
+        WHERE p.ledger_account = 'DEPOSIT_HELD'
+        GROUP BY 1, 2
+        HAVING -sum(p.amount) < 0
+        ORDER BY 1
+        """,
+        "Account {0}: {2} {1} is held of its deposit, which is less than nothing.",
+    ),
+    Check(
         "each account's opening balance is what was posted",
         """
         SELECT a.number, p.opening_balance, coalesce(sum(x.amount), 0)

@@ -122,8 +122,12 @@ ITEM_COLUMNS = (
 )
 
 
-def _save(run: Run, found: list[Proposal], sequences: dict[int, int]) -> int:
-    drafted = [proposal for proposal in found if proposal.draft]
+def save_drafts(run: Run, drafted: Sequence[Proposal]) -> dict[int, int]:
+    """
+    Write the drafts of proposals with their lines and taxes by COPY; the invoice's id by account.
+
+    `run` says of which seller and day they are.
+    """
     invoice_ids = dict(zip((p.account.account_id for p in drafted), take_ids(Invoice, len(drafted)), strict=True))
     # Only taxes refer to their line; without any, the lines take their keys as they go in.
     taxed = any(line.taxes for p in drafted if p.draft for line in p.draft.lines)
@@ -146,6 +150,11 @@ def _save(run: Run, found: list[Proposal], sequences: dict[int, int]) -> int:
         copy_rows(InvoiceLine, LINE_COLUMNS, (line[1:] for line in lines))
     if taxes:
         copy_rows(LineTax, TAX_COLUMNS, taxes)
+    return invoice_ids
+
+
+def _save(run: Run, found: list[Proposal], sequences: dict[int, int]) -> int:
+    invoice_ids = save_drafts(run, [proposal for proposal in found if proposal.draft])
     copy_rows(RunItem, ITEM_COLUMNS, [_item_row(run, p, invoice_ids, sequences) for p in found])
     if awaited := {p.account.account_id: p.awaited for p in found if p.awaited}:
         await_credit(awaited, on=run.on)
