@@ -89,6 +89,7 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "bill what is due": {"task": "invoicing.runs.tasks.bill_due", "schedule": 600.0},
     "top up balances": {"task": "invoicing.prepaid.tasks.top_up_balances", "schedule": 300.0},
+    "warn of low balances": {"task": "invoicing.prepaid.tasks.warn_of_low_balances", "schedule": 6 * 3600.0},
     "post what waited for credit": {"task": "invoicing.runs.tasks.post_awaited", "schedule": 120.0},
     "remind": {"task": "invoicing.collections.tasks.remind_unpaid", "schedule": 3600.0},
     "suspend and restore": {"task": "invoicing.collections.tasks.suspend_unpaid", "schedule": 600.0},

@@ -9,6 +9,7 @@ credits it; it is never charged again.
 import logging
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from django.db import DatabaseError, transaction
 
@@ -20,8 +21,8 @@ from invoicing.ledger.operations import Side
 from invoicing.money import ZERO
 from invoicing.payments.models import Chargeback, Payment
 from invoicing.payments.queries import unallocated
-from invoicing.prepaid.arrivals import tell_credited
 from invoicing.prepaid.balances import lock_balance, post_credit
+from invoicing.prepaid.bell import ring_for_credit
 from invoicing.prepaid.models import TopUp, TopUpAgreement
 from invoicing.prepaid.policy import back_off_until
 from invoicing.sellers.queries import today_of
@@ -112,7 +113,7 @@ def _square(top_up: TopUp, *, now: datetime) -> None:
         if top_up.state == State.CHARGED:
             move(top_up, State.CREDITED)
         top_up.save(update_fields=["state", "credited_at"])
-        tell_credited(top_up.account_id, now=now)
+        transaction.on_commit(partial(ring_for_credit, top_up.account_id))
     elif rest < ZERO and top_up.credited_at is not None:
         _move(top_up, rest, now=now)
         if top_up.state == State.CREDITED and -rest >= top_up.amount:

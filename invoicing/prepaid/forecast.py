@@ -4,26 +4,12 @@ What accounts will be charged on a coming 1st, for this room, which stands below
 The runs register their proposals when the application starts; until then nothing is foreseen.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
 
-
-class Part(NamedTuple):
-    """One coming charge, in words, with its tax."""
-
-    description: str
-    amount: Decimal
-
-
-class Coming(NamedTuple):
-    """What an account will be charged, in its currency, and the parts that sum to it."""
-
-    amount: Decimal
-    parts: tuple[Part, ...]
-
-
+# By account: what will be charged in its currency, taxes included, and the parts in words that sum to it.
+Coming = tuple[Decimal, Sequence[tuple[str, Decimal]]]
 ComingCharges = Callable[[Collection[int], date], Mapping[int, Coming]]
 
 _registered: list[ComingCharges] = []
@@ -35,5 +21,5 @@ def register(coming_charges: ComingCharges) -> None:
 
 
 def coming_charges(account_ids: Collection[int], on: date) -> Mapping[int, Coming]:
-    """What each of the accounts will be charged on the day; those that will be charged nothing may be left out."""
+    """What each of the accounts will be charged on the day; those with nothing due are left out."""
     return _registered[0](account_ids, on) if _registered else {}

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from accounts.actors import schedule
 from invoicing.prepaid.topping_up import top_up_due, top_up_if_due
+from invoicing.prepaid.warnings import warn_low_balances
 
 
 @shared_task
@@ -17,3 +18,9 @@ def top_up_account(account_id: int) -> None:
 def top_up_balances() -> None:
     """The tick: credit what was charged, and top up whoever calls for it."""
     top_up_due(actor=schedule(), now=timezone.now())
+
+
+@shared_task
+def warn_of_low_balances() -> None:
+    """PRE-3: the tick: a letter to whoever will be short on the 1st, once."""
+    warn_low_balances(now=timezone.now())
