@@ -12,7 +12,7 @@ from django.db.models import Sum
 from accounts.actors import Actor
 from accounts.refusals import BadValue
 from invoicing.collections.models import Placement, PlacementRecord
-from invoicing.collections.proposing import invoices_in
+from invoicing.collections.proposing import MAY_APPROVE, invoices_in
 from invoicing.collections.queries import holds_in_force
 from invoicing.collections.sweeping import PAGE, Swept, sweep
 from invoicing.collections.writing import Done, EntryDraft, audit_all, post_all
@@ -26,7 +26,6 @@ from invoicing.states import NotPossibleNow
 from invoicing.subscriptions.locking import lock_billing, lock_billings
 
 State, Kind = Placement.State, PlacementRecord.Kind
-MAY_RECALL = "invoicing.approve_placement"
 HELD = "It is in dispute, on hold, promised or exempt."
 SETTLED = "Nothing is left of it."
 # What the agency is told by records of their own.
@@ -38,7 +37,10 @@ def follow_up(*, on: date, now: datetime, actor: Actor, seller: Seller | None = 
     For what is with the agency: record what was paid or credited since, recall what is held, close what is settled.
 
     Found from the books, and each entry recorded once by its key, so that it may run twice, late and beside itself.
+
+    :raises NotPermitted: unless the actor may approve placements
     """
+    actor.require(MAY_APPROVE)
     placed = Placement.objects.filter(state=State.PLACED)
     if seller is not None:
         placed = placed.filter(account__billing_profile__seller=seller)
@@ -87,6 +89,7 @@ def _record_movements(
     )
     records: dict[str, PlacementRecord] = {}
     for entry_id, source, on, invoice_id, amount in moved:
+        assert invoice_id is not None, "they were asked for by their invoices"
         one = of_invoice[invoice_id]
         if entry_id <= since[one.account_id]:
             continue
@@ -169,7 +172,7 @@ def recall_placement(*, placement: Placement, why: str, actor: Actor, now: datet
     :raises BadValue: without a reason
     :raises NotPossibleNow: if it is not with the agency
     """
-    actor.require(MAY_RECALL)
+    actor.require(MAY_APPROVE)
     if not why.strip():
         raise BadValue("why", "Say why the account is recalled: the agency is told.")
     profile = lock_billing(placement.account_id)

@@ -13,7 +13,7 @@ from accounts.audit import record_change
 from accounts.refusals import BadValue
 from invoicing.catalog.models import BillingTerms
 from invoicing.collections.models import Hold, Placement, PlacementBatch, PlacementInvoice
-from invoicing.collections.proposing import NOTHING_LEFT, decline, invoices_in
+from invoicing.collections.proposing import MAY_APPROVE, NOTHING_LEFT, decline, invoices_in
 from invoicing.collections.queries import Dunned, UnpaidInvoice, dunned, in_the_way, unpaid_of
 from invoicing.collections.sweeping import PAGE, Swept, sweep
 from invoicing.collections.writing import Done, EntryDraft, audit_all, post_all
@@ -25,7 +25,6 @@ from invoicing.states import NotPossibleNow
 from invoicing.subscriptions.locking import lock_billing, lock_billings
 
 State = Placement.State
-MAY_APPROVE = "invoicing.approve_placement"
 
 
 def approve_placements(

@@ -39,7 +39,7 @@ def record_notices(drafts: Sequence[NoticeDraft], *, now: datetime) -> None:
     """
     if not drafts:
         return
-    endpoints = list(PlatformEndpoint.objects.filter(is_on=True).order_by("pk"))
+    endpoints: list[PlatformEndpoint | None] = list(PlatformEndpoint.objects.filter(is_on=True).order_by("pk"))
     PlatformNotice.objects.bulk_create(
         [
             PlatformNotice(

@@ -16,6 +16,7 @@ from invoicing.money import ZERO
 from invoicing.sellers.models import Seller
 from invoicing.subscriptions.locking import lock_billings
 
+MAY_APPROVE = "invoicing.approve_placement"
 State = Placement.State
 NOTHING_LEFT = "Nothing is left to hand over: it was paid, credited or held meanwhile."
 
@@ -26,7 +27,10 @@ def propose(*, on: date, now: datetime, actor: Actor, seller: Seller | None = No
 
     What is disputed, held, promised or being paid stays out, and what the account's own credit covers. Safe to run
     twice and beside itself: an account is in one open placement, which an index says.
+
+    :raises NotPermitted: unless the actor may approve placements
     """
+    actor.require(MAY_APPROVE)
     return sweep(
         lambda after: _next(after, seller=seller), partial(_propose, on=on, now=now, actor=actor), dry_run=dry_run
     )

@@ -10,12 +10,11 @@ from accounts.refusals import BadValue
 from invoicing.collections.grounds import Grounds, grounds_of
 from invoicing.collections.models import Suspension
 from invoicing.collections.queries import dunned
-from invoicing.collections.suspension import Changes, in_force_of, write
+from invoicing.collections.suspension import MAY_SUSPEND, Changes, in_force_of, write
 from invoicing.payments.models import Payment
 from invoicing.sellers.queries import today_of
 from invoicing.subscriptions.locking import lock_billing
 
-MAY_SUSPEND = "invoicing.suspend_account"
 PAID = "What was overdue is paid."
 
 

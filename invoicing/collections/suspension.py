@@ -19,6 +19,7 @@ from invoicing.documents.models import Document
 from invoicing.sellers.models import Seller
 from invoicing.subscriptions.locking import lock_billings
 
+MAY_SUSPEND = "invoicing.suspend_account"
 State, Reason = Suspension.State, Suspension.Reason
 
 NOT_PAID = "Invoices were not paid on time"
@@ -31,7 +32,10 @@ def suspend(*, on: date, now: datetime, actor: Actor, seller: Seller | None = No
 
     Non-payment is warned of first and lifted by payment; want of credit (PRE-4) withholds service at once and is
     lifted by credit. What staff suspended for another reason, only staff lifts. Safe to run twice and beside itself.
+
+    :raises NotPermitted: unless the actor may suspend accounts
     """
+    actor.require(MAY_SUSPEND)
     return sweep(
         lambda after: next_to_look_at(after, seller=seller, limit=PAGE),
         partial(_page, on=on, now=now, actor=actor),
