@@ -12,6 +12,7 @@ from accounts.actors import schedule
 from invoicing.invoices.credit_notes import credit_invoice
 from invoicing.invoices.models import Invoice
 from invoicing.ledger.models import LedgerEntry
+from invoicing.ledger.operations import Side, post
 from invoicing.runs.books import CHECKS, differences_in_books
 from invoicing.runs.books_of_collections import CHECKS_OF_COLLECTIONS
 from invoicing.runs.models import RunItem
@@ -21,6 +22,7 @@ from tests.invoicing.factories import NOW, bill
 pytestmark = pytest.mark.django_db
 
 MARCH = date(2026, 3, 1)
+OPEN_DIFFERS = "Invoice INV-000001: 5.000 is kept as open and 0.000 as placed; its postings sum to -4.000000 and 0."
 
 
 def check() -> tuple[int, str]:
@@ -87,6 +89,7 @@ class TestCheckBooks:
         self.said(
             f"Ledger entry {entry.pk} ({entry.source}) has no postings, or postings of another currency or account.",
             "Invoice INV-000001 is 9.000 USD, and 0 was posted to the account.",
+            OPEN_DIFFERS,
         )
 
     def test_sees_postings_of_another_account(self, books):
@@ -121,7 +124,7 @@ class TestCheckBooks:
         plant(f"DELETE FROM invoicing_posting WHERE entry_id = {entry.pk}")
         plant(f"DELETE FROM invoicing_ledgerentry WHERE id = {entry.pk}")
 
-        self.said("Invoice INV-000001 is 9.000 USD, and 0 was posted to the account.")
+        self.said("Invoice INV-000001 is 9.000 USD, and 0 was posted to the account.", OPEN_DIFFERS)
 
     def test_sees_an_invoice_posted_to_another_account(self, books):
         entry, other = entry_of(books["plain"]), books["late"].pk
@@ -205,6 +208,31 @@ class TestCheckBooks:
         plant(f"UPDATE invoicing_billingprofile SET opening_balance = 5 WHERE account_id = {books['plain'].pk}")
 
         self.said(f"Account {number}: the opening balance kept is 5.000, and its postings sum to 0.")
+
+    def test_sees_what_is_kept_as_open_and_was_not_posted(self, books):
+        plant("UPDATE invoicing_openinvoice SET amount = amount + 1 WHERE amount = 5")
+
+        self.said(OPEN_DIFFERS.replace("5.000", "6.000").replace("-4.000000", "5.000000"))
+
+    def test_sees_an_invoice_paid_beyond_its_total(self, books):
+        invoice = Invoice.objects.get(number="INV-000001")
+        post(
+            account_id=invoice.account_id, source="twice", kind=LedgerEntry.Kind.ALLOCATION, currency="USD",
+            on=MARCH, now=NOW, sides=[Side("CUSTOMER_CREDIT", Decimal(6)), Side("RECEIVABLE", Decimal(-6))],
+        )  # fmt: skip
+        plant(f"UPDATE invoicing_posting SET invoice_id = {invoice.pk} WHERE amount = -6")
+        plant(f"UPDATE invoicing_openinvoice SET amount = -1 WHERE invoice_id = {invoice.pk}")
+
+        self.said("Invoice INV-000001 is open with -1.000 USD, and 0.000 with the agency: less than nothing.")
+
+    def test_sees_a_deposit_used_beyond_what_was_taken(self, books):
+        account = books["plain"]
+        post(
+            account_id=account.pk, source="deposit", kind=LedgerEntry.Kind.APPLICATION, currency="USD",
+            on=MARCH, now=NOW, sides=[Side("DEPOSIT_HELD", Decimal(3)), Side("CUSTOMER_CREDIT", Decimal(-3))],
+        )  # fmt: skip
+
+        self.said(f"Account {account.number}: -3.000000 USD is held of its deposit, which is less than nothing.")
 
     def test_sees_an_account_of_a_finished_run_that_waits(self, books):
         item = RunItem.objects.get(account=books["prepaid"])
