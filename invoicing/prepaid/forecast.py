@@ -7,9 +7,23 @@ The runs register their proposals when the application starts; until then nothin
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
-# By account: what will be charged in its currency, taxes included, and the parts in words that sum to it.
-Coming = tuple[Decimal, Sequence[tuple[str, Decimal]]]
+
+class Part(NamedTuple):
+    """One part of what will be charged, in words, taxes included."""
+
+    words: str
+    amount: Decimal
+
+
+class Coming(NamedTuple):
+    """What an account will be charged in its currency, taxes included, and the parts that sum to it."""
+
+    amount: Decimal
+    parts: Sequence[Part]
+
+
 ComingCharges = Callable[[Collection[int], date], Mapping[int, Coming]]
 
 _registered: list[ComingCharges] = []
