@@ -22,6 +22,7 @@ HARD_DECLINES = frozenset({
     "invalid_expiry_month",
     "invalid_expiry_year",
     "invalid_number",
+    "live_mode_test_card",
     "lost_card",
     "merchant_blacklist",
     "new_account_information_available",

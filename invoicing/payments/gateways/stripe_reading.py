@@ -74,13 +74,16 @@ def _error_of(intent: Object) -> Object:
 
 
 def _why(error: Object) -> tuple[str, bool]:
-    """The code of a failure, and whether it is for good. Bank accounts fail with the bank's own code."""
+    """
+    The code of a failure, and whether it is for good: by our table, or because the card's network says so (its advice
+    code). Bank accounts fail with the bank's own code.
+    """
     code = str(error.get("decline_code") or error.get("code") or "")
     method = error.get("payment_method") or {}
     if isinstance(method, Mapping) and method.get("type") == ACH:
         bank = return_code(str(error.get("network_decline_code") or code))
         return bank, is_hard_return(bank)
-    return code, is_hard_decline(code)
+    return code, is_hard_decline(code) or error.get("advice_code") == "do_not_try_again"
 
 
 def answer_of_refund(refund: Object) -> Answer:

@@ -1,10 +1,13 @@
 """Gateways' notices at the door: real signatures over raw bodies, posted to the endpoint."""
 
 import json
+import threading
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.test import Client
 from django.utils import timezone
 
@@ -202,3 +205,35 @@ class TestAtOnce:
         assert [answer.status_code for answer in answers] == [200] * 8
         assert sorted(answer.content for answer in answers) == [b"Stored before.\n"] * 7 + [b"Stored.\n"]
         assert WebhookEvent.objects.count() == 1
+
+    def test_without_the_index_it_would_be_stored_more_than_once(self, gateway, monkeypatch):
+        """The negative control: all of them look before any of them writes."""
+        together, find = threading.Barrier(4), QuerySet.get
+
+        def find_together(rows, *arguments, **values):
+            try:
+                return find(rows, *arguments, **values)
+            finally:
+                if rows.model is WebhookEvent:
+                    together.wait(30)
+
+        body = event()
+        signature = signed(body, gateway)
+        with without_index("gateway_event_once"):
+            monkeypatch.setattr(QuerySet, "get", find_together)
+            at_once([lambda: post(body, signature)] * 4)
+            monkeypatch.undo()
+            assert WebhookEvent.objects.count() == 4
+            WebhookEvent.objects.all().delete()
+
+
+@contextmanager
+def without_index(name: str):
+    constraint = next(one for one in WebhookEvent._meta.constraints if one.name == name)
+    with connection.schema_editor() as editor:
+        editor.remove_constraint(WebhookEvent, constraint)
+    try:
+        yield
+    finally:
+        with connection.schema_editor() as editor:
+            editor.add_constraint(WebhookEvent, constraint)

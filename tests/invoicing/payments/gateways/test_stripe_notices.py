@@ -74,6 +74,14 @@ class TestAPayment:
         answer = of_types(gateway, About.PAYMENT)["payment_intent.payment_failed"].answer
         assert (answer.outcome, answer.code, answer.hard) == (Outcome.FAILED, "R02", True)
 
+    def test_that_the_network_wants_never_tried_again_is_for_good_whatever_its_code(self):
+        error = {"code": "card_declined", "decline_code": "generic_decline", "advice_code": "do_not_try_again"}
+        declined = {"id": "pi_1", "amount": 500, "currency": "usd", "status": "requires_payment_method"}
+
+        notice = notice_of(event("payment_intent.payment_failed", **declined, last_payment_error=error))
+
+        assert (notice.answer.code, notice.answer.hard) == ("generic_decline", True)
+
     def test_with_stripes_own_name_of_a_return_has_the_banks_code(self):
         error = {"code": "account_closed", "payment_method": {"type": "us_bank_account"}, "message": "Closed."}
 
