@@ -19,8 +19,6 @@ class InvoicingConfig(AppConfig):
         collections = import_module("invoicing.collections.queries")
         import_module("invoicing.payments.excluding").exclude(collections.not_charged)
         import_module("invoicing.prepaid.standing").register(collections.suspended)
-        foreseen = import_module("invoicing.runs.forecast").coming_charges
-        import_module("invoicing.prepaid.forecast").register(foreseen)
         # What a payment or its return means for a balance comes before what the balance means for a suspension.
         crediting = import_module("invoicing.prepaid.crediting")
         import_module("invoicing.payments.settled").when_settled(crediting.hear_of_payment)

@@ -14,7 +14,7 @@ from invoicing.documents.parties import recipient_of, seller_of
 from invoicing.money import ZERO, format_money
 from invoicing.periods import billing_date_after
 from invoicing.prepaid.balances import floor_for
-from invoicing.prepaid.forecast import coming_charges
+from invoicing.prepaid.forecast import Part, coming_charges
 from invoicing.prepaid.models import PrepaidBalance, TopUpAgreement
 from invoicing.sellers.models import Seller
 from invoicing.sellers.queries import today_of
@@ -34,7 +34,7 @@ class Shortfall(NamedTuple):
     profile: BillingProfile
     on: date
     currency: str
-    parts: tuple[tuple[str, Decimal], ...]
+    parts: tuple[Part, ...]
     available: Decimal
     tops_up_by_itself: bool
 
@@ -104,9 +104,9 @@ def _short_of(profiles: Sequence[BillingProfile], first_on: date) -> list[Shortf
     found = []
     for profile in profiles:
         kept = balances.get(profile.account_id)
-        parts = tuple(coming.get(profile.account_id, (ZERO, ()))[1])
+        parts = coming[profile.account_id].parts if profile.account_id in coming else ()
         if kept is not None and kept.awaiting:
-            parts = ((WAITING, kept.awaiting), *parts)
+            parts = (Part(WAITING, kept.awaiting), *parts)
         left = kept.balance if kept else ZERO
         available = left - floor_for(profile.terms.credit_limit, left)
         short = Shortfall(profile, first_on, profile.currency, parts, available, profile.account_id in agreed)

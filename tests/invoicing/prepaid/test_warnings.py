@@ -10,6 +10,7 @@ from django.core.management import call_command
 
 from invoicing.documents.models import Document, Letter
 from invoicing.prepaid import forecast
+from invoicing.prepaid.forecast import Coming, Part
 from invoicing.prepaid.models import PrepaidBalance
 from invoicing.prepaid.warnings import warn_low_balances
 from tests.chaos.results import row_hashes
@@ -35,8 +36,8 @@ def coming(monkeypatch):
 
 
 def due(account, coming, *parts: tuple[str, str]) -> None:
-    named = [(words, D(amount)) for words, amount in parts]
-    coming[account.pk] = (sum((amount for _, amount in named), D(0)), named)
+    named = tuple(Part(words, D(amount)) for words, amount in parts)
+    coming[account.pk] = Coming(sum((part.amount for part in named), D(0)), named)
 
 
 class TestWarnLowBalances:
