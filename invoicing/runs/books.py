@@ -1,20 +1,12 @@
 """The books' checker: what must be true of issued invoices, numbers and postings, recomputed from the rows."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from django.db import connection
 
+from invoicing.ledger.checking import Check
+from invoicing.prepaid.books import CHECKS as OF_BALANCES
 from invoicing.runs.books_of_collections import CHECKS_OF_COLLECTIONS
-
-
-class Check(NamedTuple):
-    """One promise, the query that finds what breaks it, and the sentence for each row found."""
-
-    promise: str
-    sql: str
-    sentence: str
-
 
 CHECKS = [
     Check(
@@ -213,6 +205,7 @@ CHECKS = [
         "Run of {0}: account {1} is {2}, and its invoice is not issued.",
     ),
     *(Check(*one) for one in CHECKS_OF_COLLECTIONS),
+    *OF_BALANCES,
 ]
 
 

@@ -13,11 +13,14 @@ from invoicing.invoices.credit_notes import credit_invoice
 from invoicing.invoices.models import Invoice
 from invoicing.ledger.models import LedgerEntry
 from invoicing.ledger.operations import Side, post
+from invoicing.prepaid.crediting import hear_of_payment
+from invoicing.prepaid.models import TopUp
 from invoicing.runs.books import CHECKS, differences_in_books
 from invoicing.runs.books_of_collections import CHECKS_OF_COLLECTIONS
 from invoicing.runs.models import RunItem
 from tests.chaos.books import small_book
 from tests.invoicing.factories import NOW, bill
+from tests.invoicing.prepaid.factories import per_use, prepaid, take, use
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +51,31 @@ def books(db):
         for table in ("ledgerentry", "posting", "invoice", "invoiceline", "linetax"):
             cursor.execute(f"ALTER TABLE invoicing_{table} DISABLE TRIGGER USER")
     return accounts
+
+
+@pytest.fixture
+def balances(books):
+    """Beside them a prepaid account with two uses, one of them free, and a top-up that was credited."""
+    per_use(included="10")
+    account = prepaid("10")
+    take(use(account, "10", key="free"), use(account, "5", key="paid"))
+    payment = account.payments.create(
+        kind="CARD", gateway="demo", purpose="TOP_UP", currency="USD", amount=20, state="SUCCEEDED", key="k",
+        on=MARCH, created_at=NOW,
+    )  # fmt: skip
+    cash = [Side("GATEWAY_CLEARING", Decimal(20), "demo", payment_id=payment.pk),
+            Side("CUSTOMER_CREDIT", Decimal(-20), payment_id=payment.pk)]  # fmt: skip
+    post(account_id=account.pk, source=f"payment:{payment.pk}", kind="PAYMENT", currency="USD", on=MARCH, now=NOW,
+         sides=cash)  # fmt: skip
+    TopUp.objects.create(
+        account=account, payment=payment, on=MARCH, currency="USD", amount=20, made_by="Mia", made_at=NOW
+    )
+    hear_of_payment(payment, now=NOW)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table in ("usageevent", "topup"):
+            cursor.execute(f"ALTER TABLE invoicing_{table} DISABLE TRIGGER USER")
+    return account
 
 
 def plant(sql: str) -> None:
@@ -244,6 +272,68 @@ class TestCheckBooks:
         plant(f"UPDATE invoicing_runitem SET invoice_id = NULL WHERE account_id = {books['late'].pk}")
 
         self.said(f"Run of 2026-03-01: account {books['late'].number} is INVOICED, and its invoice is not issued.")
+
+    def test_finds_prepaid_balances_in_order_in_order(self, balances):
+        assert check()[0] == 0
+
+    def test_sees_a_prepaid_balance_that_is_not_the_sum_of_its_postings(self, balances):
+        plant(f"UPDATE invoicing_prepaidbalance SET balance = balance + 1 WHERE account_id = {balances.pk}")
+
+        self.said(
+            f"Account {balances.number}: the prepaid balance kept is 30.500000 USD, and its postings sum to 29.500000."
+        )
+
+    def test_sees_postings_of_a_prepaid_balance_that_is_gone(self, balances):
+        plant(f"DELETE FROM invoicing_prepaidbalance WHERE account_id = {balances.pk}")
+
+        self.said(f"Account {balances.number}: the prepaid balance kept is 0 USD, and its postings sum to 29.500000.")
+
+    def test_sees_a_use_that_was_not_posted(self, balances):
+        plant("UPDATE invoicing_ledgerentry SET source = 'usage:999999' WHERE kind = 'USAGE'")
+
+        self.said(
+            "Use paid cost 0.500000 USD, and 0 was posted for it.",
+            "Use usage:999999 cost 0 USD, and 0.500000 was posted for it.",
+        )
+
+    def test_sees_a_month_that_is_not_the_sum_of_its_uses(self, balances):
+        plant("UPDATE invoicing_usagetotal SET quantity = quantity - 1")
+
+        self.said(
+            f"Account {balances.number}, plan calls, month of 2026-03-01: the total kept is 14.000000 units for "
+            "0.500000, and the uses sum to 15.000000 for 0.500000."
+        )
+
+    def test_sees_a_use_that_was_added(self, balances):
+        plant(
+            "INSERT INTO invoicing_usageevent (account_id, plan_id, price_id, key, at, month_on, quantity, rated,"
+            " currency, amount, detail, received_at) SELECT account_id, plan_id, price_id, 'planted', at, month_on,"
+            " 1, 1, currency, 0.1, '', received_at FROM invoicing_usageevent WHERE key = 'paid'"
+        )
+
+        self.said(
+            "Use planted cost 0.100000 USD, and 0 was posted for it.",
+            f"Account {balances.number}, plan calls, month of 2026-03-01: the total kept is 15.000000 units for "
+            "0.500000, and the uses sum to 16.000000 for 0.600000.",
+        )
+
+    def test_sees_a_top_up_that_is_credited_and_was_not_posted(self, balances):
+        top_up = TopUp.objects.get()
+        plant(f"UPDATE invoicing_ledgerentry SET source = 'lost' WHERE source = 'top-up:{top_up.pk}'")
+
+        self.said(f"Top-up {top_up.pk} of 20.000 USD is CREDITED, and 0 was posted to the balance.")
+
+    def test_sees_a_top_up_that_was_posted_and_is_still_charged(self, balances):
+        top_up = TopUp.objects.get()
+        plant("UPDATE invoicing_topup SET state = 'CHARGED', credited_at = NULL")
+
+        self.said(f"Top-up {top_up.pk} of 20.000 USD is CHARGED, and 20.000000 was posted to the balance.")
+
+    def test_sees_a_credit_of_no_top_up(self, balances):
+        plant("DELETE FROM invoicing_topup")
+        source = LedgerEntry.objects.get(kind="TOP_UP", source__startswith="top-up:").source
+
+        self.said(f"Top-up None of 0 USD is {source}, and 20.000000 was posted to the balance.")
 
     def test_has_a_test_for_each_check(self):
         tests = [name for name in dir(type(self)) if name.startswith("test_sees")]
