@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from invoicing.payments.gateways.demo_bank import DemoBank
+from invoicing.payments.gateways.demo_objects import behaviour_of
 from invoicing.payments.gateways.demo_pages import DemoPages
 from invoicing.payments.gateways.demo_state import DemoState
 from invoicing.payments.gateways.demo_stripe import Clock, DemoStripe
@@ -23,6 +24,21 @@ from invoicing.payments.gateways.stripe_notices import sign
 
 NAME = "demo"
 PAGE = "/demo-gateway"
+
+
+def demo_tokens(name: int, does: str = "card-ok") -> tuple[str, str]:
+    """
+    The tokens of a method and its customer that need not be added on a page first: for a book of many accounts.
+
+    `name` tells them apart, such as an account's id; `does` is what comes of charging the method
+    (`demo_objects.behaviour_of`).
+
+    :raises ValueError: for what no demo method does
+    """
+    token = f"pm_demo-{does}-{name}"
+    if behaviour_of(token) is None:
+        raise ValueError(f"No demo method does “{does}”. There is card-ok, card-decline.lost_card, ach-ok and others.")
+    return token, f"cus_demo-{name}"
 
 
 @dataclass

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from invoicing.payments.gateways.demo import DemoGateway, SetClock
+from invoicing.payments.gateways.demo import DemoGateway, SetClock, demo_tokens
 from invoicing.payments.gateways.faults import DONE_UNHEARD, NOTHING_DONE, Fault, Seeded, Step, Told
 from invoicing.payments.gateways.protocol import GatewayRefused, NoAnswer, Outcome
 from tests.invoicing.payments.gateways.demo_gateways import (
@@ -66,6 +66,24 @@ class TestAKey:
         assert len(gateways[0].charges()) == 1
         for gateway in gateways:
             gateway.state.close()
+
+
+class TestTokens:
+    @pytest.mark.parametrize(
+        ("does", "outcome"),
+        [("card-ok", "SUCCEEDED"), ("card-decline.do_not_honor", "FAILED"), ("ach-return.R10", "PENDING")],
+    )
+    def test_may_be_given_without_a_page(self, does, outcome):
+        token, customer = demo_tokens(4711, does)
+
+        answer = make_gateway().charge(charge_request(does=does, method_token=token, customer_token=customer))
+
+        assert answer.outcome == outcome
+
+    @pytest.mark.parametrize("does", ["", "card", "card-cash", "cash-ok"])
+    def test_say_what_a_method_does(self, does):
+        with pytest.raises(ValueError, match="No demo method does"):
+            demo_tokens(1, does)
 
 
 class TestFaults:
