@@ -187,6 +187,18 @@ def recall_placement(*, placement: Placement, why: str, actor: Actor, now: datet
     return placement
 
 
+def recall_held(account_id: int, *, on: date, now: datetime, actor: Actor) -> None:
+    """Take back what a hold of this account holds, in its transaction and under the account's lock."""
+    placed = list(Placement.objects.filter(account=account_id, state=State.PLACED))
+    if not placed:
+        return
+    invoices = invoices_in(placed)
+    if held := _held(placed, invoices, on=on):
+        _record_movements(held, invoices, now=now, actor=actor)
+        rest = {one.pk: open_with_agency(list(invoices[one.pk])) for one in held}
+        recall_all(held, rest, because=HELD, on=on, now=now, actor=actor)
+
+
 def recorded_of(placement: Placement) -> Decimal:
     """What the agency was told of payments and credits so far."""
     told = placement.records.filter(kind__in=[Kind.PAYMENT, Kind.CREDIT]).aggregate(total=Sum("amount"))["total"]

@@ -8,6 +8,7 @@ from accounts.actors import Actor
 from accounts.audit import record_change
 from accounts.models import Account
 from accounts.refusals import BadValue
+from invoicing.collections.following import recall_held
 from invoicing.collections.models import Hold
 from invoicing.invoices.models import Invoice
 from invoicing.subscriptions.locking import lock_billings
@@ -35,7 +36,7 @@ def place_hold(
     """
     Keep an invoice, or all of an account, from reminders, suspension and hand-over until a day, that day included.
 
-    What is with the agency already is recalled by the next sweep.
+    What of it is with the agency is recalled with it.
 
     :raises NotPermitted: unless the actor may place holds
     :raises BadValue: without a reason, with a day that is past, or for a promise or exemption without one
@@ -52,6 +53,7 @@ def place_hold(
         placed_by=actor.name[:200], placed_at=now,
     )  # fmt: skip
     _audit("place hold", hold, actor=actor, now=now, why=hold.why)
+    recall_held(account.pk, on=today, now=now, actor=actor)
     return hold
 
 

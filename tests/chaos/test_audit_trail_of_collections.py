@@ -36,7 +36,7 @@ MODULES = (
     suspension, telling, writing,
 )  # fmt: skip
 # What an operation calls once it has asked for the right: it writes the entry, or its caller does.
-STEPS = {"write", "recall_all", "close_all", "audit_all"}
+STEPS = {"write", "recall_all", "close_all", "audit_all", "recall_held"}
 
 
 @pytest.fixture(autouse=True)

@@ -333,6 +333,22 @@ class TestFollowUp:
         one.refresh_from_db()
         assert (one.state, open_of(made), records(one)) == ("RECALLED", (D(100), D(0)), [("RECALL", D(100))])
 
+    @pytest.mark.parametrize("kind", ["DISPUTE", "PROMISE", "OTHER"])
+    def test_is_not_waited_for_by_a_hold(self, kind):
+        made, one = handed()
+        pay(made, "40", on=RIPE)
+        held(made, kind)
+        one.refresh_from_db()
+        assert (one.state, open_of(made)) == ("RECALLED", (D(60), D(0)))
+        assert records(one) == [("PAYMENT", D(40)), ("RECALL", D(60))]
+
+    def test_leaves_with_the_agency_what_a_hold_of_another_invoice_does_not_hold(self):
+        made, one = handed()
+        held(invoice(made.account, "5"))
+        follow()
+        one.refresh_from_db()
+        assert (one.state, open_of(made)) == ("PLACED", (D(0), D(100)))
+
     def test_places_it_again_when_the_hold_is_over(self):
         made, one = handed()
         promise_to_pay(account=made.account, until_on=RIPE, why="Friday.", actor=MIA, now=NOW, today=RIPE)
