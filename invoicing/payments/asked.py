@@ -72,7 +72,7 @@ def _fault(invoice_id: int, owing: Owing | None, amount: Decimal | None, currenc
 
 def as_amounts(amounts: Mapping[int, Decimal]) -> dict[str, str]:
     """Amounts by invoice, in a form that is kept."""
-    return {str(pk): f"{amount:f}" for pk, amount in amounts.items()}
+    return {str(pk): f"{amount.normalize():f}" for pk, amount in amounts.items()}
 
 
 def chosen(invoices: Mapping[int, Decimal | None] | Collection[int]) -> dict[int, Decimal | None]:

@@ -96,8 +96,9 @@ def record_attempt(
     may_take_money(actor)
     profile = locked_profile(account_id)
     method = _chargeable(account_id, method)
+    targets: dict[int, Decimal] = {}
     if purpose == Payment.Purpose.TOP_UP:
-        currency, targets = profile.currency, {}
+        currency = profile.currency
         whole = checked_amount(amount or ZERO, currency)
     else:
         currency, targets = _due(profile, invoices, amount)

@@ -18,11 +18,12 @@ from accounts.audit import record_change
 from invoicing.money import format_money
 from invoicing.payments.asked import MoneyRefused
 from invoicing.payments.chargebacks import Disputed, record_chargeback
-from invoicing.payments.gateways.protocol import About, Forged, Notice, Outcome
+from invoicing.payments.gateways.protocol import About, Forged, NoAnswer, Notice, Outcome
 from invoicing.payments.gateways.registry import gateway
+from invoicing.payments.methods import MethodRefused, keep_announced_method
 from invoicing.payments.models import Payment, Refund, WebhookEvent
 from invoicing.payments.policy import look_after
-from invoicing.payments.recording import AnswerDiffers, record_answer
+from invoicing.payments.recording import AnswerDiffers, record_answer, the_gateway
 from invoicing.payments.refunds import record_refund_answer
 from invoicing.payments.returns import record_return
 from invoicing.states import NotPossibleNow, move
@@ -56,8 +57,9 @@ def work_off_events(*, now: datetime, limit: int = 200) -> Counter[str]:
 
 def _tried(pk: int, *, now: datetime) -> str:
     try:
-        return _work_off(pk, now=now)
-    except NotYet as error:
+        said = _kept_method(pk, now=now)
+        return _work_off(pk, said, now=now)
+    except (NotYet, NoAnswer) as error:
         _put_off(pk, error, now=now)
         return "FAILED"
     except Exception as error:
@@ -66,14 +68,41 @@ def _tried(pk: int, *, now: datetime) -> str:
         return "FAILED"
 
 
+def _kept_method(pk: int, *, now: datetime) -> Worked | None:
+    """
+    A payment method that the notice tells of is asked for at the gateway, outside of any transaction; None for others.
+
+    :raises NoAnswer: if the gateway does not answer
+    """
+    event = WebhookEvent.objects.get(pk=pk)
+    notice = _read(event)
+    if notice is None or notice.about != About.METHOD:
+        return None
+    try:
+        method = keep_announced_method(
+            notice, gateway_name=event.gateway, actor=the_gateway(event.gateway), now=now
+        )  # fmt: skip
+    except MethodRefused as error:
+        return Worked(State.PARKED, str(error))
+    return Worked(State.DONE if method else State.KEPT)
+
+
+def _read(event: WebhookEvent) -> Notice | None:
+    """What the stored notice says; its signature was checked when it came. None where it cannot be read."""
+    try:
+        return gateway(event.gateway).read_stored_notice(event.body)
+    except Forged:
+        return None
+
+
 @transaction.atomic
-def _work_off(pk: int, *, now: datetime) -> str:
+def _work_off(pk: int, said: Worked | None, *, now: datetime) -> str:
     """The state that it ended in; empty where another worker has it."""
     rows = WebhookEvent.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
     event = rows.filter(pk=pk, state=State.RECEIVED).first()
     if event is None:
         return ""
-    ended = _outcome(event, now=now)
+    ended = said or _outcome(event, now=now)
     move(event, State(ended.state))
     event.error, event.payment, event.done_at = ended.why, ended.payment, now
     event.attempts += 1
@@ -95,10 +124,9 @@ def _put_off(pk: int, error: Exception, *, now: datetime) -> None:
 
 
 def _outcome(event: WebhookEvent, *, now: datetime) -> Worked:
-    try:
-        notice = gateway(event.gateway).read_stored_notice(event.body)
-    except Forged as error:
-        return Worked(State.PARKED, f"The stored notice cannot be read: {error}")
+    notice = _read(event)
+    if notice is None:
+        return Worked(State.PARKED, "The stored notice cannot be read any more.")
     read = _READERS.get(notice.about)
     if read is None:
         return Worked(State.KEPT)

@@ -40,7 +40,7 @@ def owing_of(account_id: int, *, currency: str = "", invoice_ids: Collection[int
     found = rows.order_by("invoice__due_on", "invoice_id").values_list(
         "invoice_id", "invoice__number", "currency", "invoice__due_on", "owed", "placed"
     )
-    return [Owing(*row) for row in found]
+    return [Owing(pk, number or "", *rest) for pk, number, *rest in found]
 
 
 def unallocated(payment_id: int) -> Decimal:
@@ -215,7 +215,7 @@ class Totals(NamedTuple):
     kind: str
     state: str
     currency: str
-    count: int
+    payments: int
     amount: Decimal
     fee: Decimal
 

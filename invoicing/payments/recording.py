@@ -13,8 +13,10 @@ from accounts.actors import Actor, ActorKind, Channel
 from accounts.audit import record_change
 from invoicing.money import format_money
 from invoicing.payments.asked import as_amounts, locked_payment, locked_profile
+from invoicing.payments.card_numbers import mask_card_numbers
 from invoicing.payments.gateways.protocol import Answer, Outcome
-from invoicing.payments.models import Payment, PaymentMethod, PaymentTarget
+from invoicing.payments.methods import block_method
+from invoicing.payments.models import Payment, PaymentTarget
 from invoicing.payments.policy import PENDING_LOOK, look_after
 from invoicing.payments.postings import allocate_rest, post_received
 from invoicing.payments.receipts import write_decline, write_receipt
@@ -98,22 +100,25 @@ def succeed(
 def fail(payment: Payment, profile: BillingProfile, answer: Answer, *, on: date, now: datetime) -> None:
     """The money did not come, and no fee (FEE-3). A step: the payment is locked and open."""
     move(payment, State.FAILED)
-    payment.failure_code, payment.failure, payment.hard = answer.code[:60], answer.message[:300], answer.hard
+    payment.failure_code, payment.failure, payment.hard = (
+        answer.code[:60],
+        mask_card_numbers(answer.message)[:300],
+        answer.hard,
+    )
     payment.next_look_at = None
     _save(payment, answer.reference)
     payment.targets.filter(is_open=True).update(is_open=False)
     if payment.hard:
-        block_method(payment, answer.message or answer.code)
+        block_method_of(payment, answer.message or answer.code, now=now)
         write_decline(payment, profile, on=on, now=now)
     _record("payment.failed", payment, now=now, code=payment.failure_code, hard=payment.hard)
     tell_settled(payment, now=now)
 
 
-def block_method(payment: Payment, because: str) -> None:
+def block_method_of(payment: Payment, because: str, *, now: datetime) -> None:
     """The bank refused it for good: it is charged no more, and the customer is asked for another."""
-    PaymentMethod.objects.filter(pk=payment.method_id, state=PaymentMethod.State.ACTIVE).update(
-        state=PaymentMethod.State.BLOCKED, blocked_because=because[:200]
-    )
+    if payment.method is not None:
+        block_method(payment.method, because=because, actor=the_gateway(payment.gateway), now=now)
 
 
 def _pend(payment: Payment, reference: str, *, now: datetime) -> None:
@@ -148,11 +153,11 @@ def record_no_answer(payment: Payment, why: str, *, now: datetime) -> Payment:
     if payment.state in Payment.OPEN:
         if payment.state == State.CREATED:
             move(payment, State.UNKNOWN)
-        payment.failure = why[:300]
+        payment.failure = mask_card_numbers(why)[:300]
         pending = payment.state == State.PENDING
         payment.next_look_at = now + look_after(payment.looks, pending=pending)
         _save(payment, "")
-        _record("payment.no_answer", payment, now=now, why=why[:300])
+        _record("payment.no_answer", payment, now=now, why=payment.failure)
     return payment
 
 

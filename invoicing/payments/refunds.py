@@ -219,7 +219,7 @@ def _check_answer(made: Refund, answer: Answer) -> None:
 def _fail(made: Refund, profile: BillingProfile, answer: Answer, *, now: datetime) -> None:
     """The money is here still: posted back, and on the invoices that it was taken off, as far as they are open."""
     move(made, State.FAILED)
-    made.failure, made.next_look_at = (answer.message or answer.code)[:300], None
+    made.failure, made.next_look_at = mask_card_numbers(answer.message or answer.code)[:300], None
     _save(made, answer.reference)
     today = today_of(profile.seller, now=now)
     payment = made.payment
@@ -236,7 +236,7 @@ def record_no_refund_answer(made: Refund, why: str, *, now: datetime) -> Refund:
     if made.state in Refund.OPEN:
         if made.state == State.CREATED:
             move(made, State.UNKNOWN)
-        made.failure = why[:300]
+        made.failure = mask_card_numbers(why)[:300]
         made.next_look_at = now + look_after(made.looks, pending=made.state == State.PENDING)
         _save(made, "")
     return made

@@ -13,7 +13,7 @@ from invoicing.payments.models import Payment
 from invoicing.payments.policy import Then, return_code, returned_late
 from invoicing.payments.postings import post_money, take_back_latest
 from invoicing.payments.receipts import write_return
-from invoicing.payments.recording import AnswerDiffers, block_method, succeed, the_gateway
+from invoicing.payments.recording import AnswerDiffers, block_method_of, succeed, the_gateway
 from invoicing.payments.settled import tell_settled
 from invoicing.sellers.queries import today_of
 from invoicing.states import move
@@ -56,7 +56,7 @@ def record_return(
     payment.failure = f"Returned by the bank: {reason.words}.{_too_late(settled_on, today) if late else ''}"[:300]
     payment.save(update_fields=["state", "failure_code", "failure", "hard"])
     if payment.hard:
-        block_method(payment, f"{code}: {reason.words}")
+        block_method_of(payment, f"{code}: {reason.words}", now=now)
     record_change(
         "payment.returned",
         subject=f"payment {payment.pk}",

@@ -108,8 +108,10 @@ def charge_due(
     `after` and `limit` take so many accounts of higher ids; `last_account_id` of the answer is where to go on, None
     when there are no more. Outside of any transaction.
 
+    :raises NotPermitted: for staff who may not take payments
     :raises OperationalError: and InterfaceError, where the database is gone, which is no account's fault
     """
+    actor.require("invoicing.take_payment")
     sweep = Sweep(on)
     done = 0
     while page := _accounts(on, seller=seller, account_id=account_id, after=after)[: _room(limit, done)]:

@@ -138,6 +138,30 @@ class TestWorkOffEvents:
         assert states()["charge.succeeded"] == "KEPT"
 
 
+class TestMethods:
+    """The window was closed on the gateway's page, and the notice alone tells us of the card."""
+
+    def test_keeps_a_method_that_was_entered(self, account, gateway):
+        page = gateway.page_to_add_method(
+            account_number=account.number, email="", customer_token="", return_to="https://portal.example/methods"
+        )
+        gateway.complete_page(page.rstrip("/").rpartition("/")[2])
+        worked_off(gateway)
+        method = PaymentMethod.objects.get()
+        assert (method.account, method.is_default) == (account, True)
+        assert states()["checkout.session.completed"] == "DONE"
+
+    def test_is_tried_again_while_the_gateway_does_not_answer(self, account, gateway):
+        page = gateway.page_to_add_method(
+            account_number=account.number, email="", customer_token="", return_to="https://portal.example/methods"
+        )
+        gateway.complete_page(page.rstrip("/").rpartition("/")[2])
+        gateway.stripe.faults = Told([Fault.TIMEOUT_BEFORE], call="look")
+        assert worked_off(gateway)["FAILED"] == 1
+        work_off_events(now=NOW + timedelta(minutes=2))
+        assert PaymentMethod.objects.count() == 1
+
+
 class TestParked:
     """FOSSBilling: a notice of an unknown payment was answered 200 and dropped."""
 

@@ -15,6 +15,7 @@ from invoicing.payments.operations import (
     MoneyRefused,
     book_payment,
     charge,
+    give_up,
     look_now,
     record_attempt,
     refund,
@@ -218,6 +219,30 @@ class TestLookNow:
         payment = unknown(account, gateway)
         Payment.objects.filter(pk=payment.pk).update(state="FAILED", next_look_at=None)
         assert look_now(payment, actor=MIA, now=NOW).state == "SUCCEEDED"
+
+
+class TestGiveUp:
+    """A person has found out that nothing was taken."""
+
+    def test_frees_the_invoice_for_another_attempt(self, account, gateway):
+        invoice = money.invoice(account)
+        payment = unknown(account, gateway, Fault.TIMEOUT_BEFORE)
+        assert give_up(payment, actor=MIA, now=NOW, why="Not in the dashboard.").state == "FAILED"
+        charge(account.pk, payment.method, actor=MIA, now=NOW)
+        assert money.open_of(invoice) == 0
+
+    def test_of_what_was_taken_after_all_is_recorded_all_the_same(self, account, gateway):
+        invoice = money.invoice(account)
+        payment = unknown(account, gateway, Fault.LOST_REPLY)
+        give_up(payment, actor=MIA, now=NOW, why="Not in the dashboard.")
+        look_now(payment, actor=MIA, now=NOW)
+        assert money.open_of(invoice) == 0
+
+    def test_of_what_the_gateway_has_answered_is_refused(self, account, gateway):
+        money.invoice(account)
+        payment = charge(account.pk, money.bank_account(account), actor=MIA, now=NOW)
+        with pytest.raises(MoneyRefused, match="its answer stands"):
+            give_up(payment, actor=MIA, now=NOW, why="I think so.")
 
 
 class TestRefunds:
