@@ -100,6 +100,7 @@ CELERY_BEAT_SCHEDULE = {
     "charge what is due": {"task": "invoicing.payments.tasks.charge_due", "schedule": 1800.0},
     "ask about open payments": {"task": "invoicing.payments.tasks.resolve_payments", "schedule": 60.0},
     "work off gateways' notices": {"task": "invoicing.payments.tasks.work_off_events", "schedule": 60.0},
+    "write reports": {"task": "invoicing.reports.tasks.write_exports", "schedule": 60.0},
     "send deliveries": {"task": "invoicing.documents.tasks.send_deliveries", "schedule": 60.0},
     "warn of expiring cards": {"task": "invoicing.payments.method_tasks.warn_of_cards", "schedule": 6 * 3600.0},
 }

@@ -9,6 +9,7 @@ from invoicing.invoices.reports import vendors_report
 from invoicing.payments.gateways.demo_page import demo_method_page
 from invoicing.payments.webhooks import webhook
 from invoicing.prepaid.api import UsageEvents
+from invoicing.reports.pages import report_urls
 
 # Staff sign in where everybody does: there are the rate limits and the second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -16,6 +17,7 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/reports/vendors/", admin.site.admin_view(vendors_report), name="vendors_report"),
+    *report_urls(admin.site.admin_view),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("api/v1/usage-events", UsageEvents.as_view(), name="usage_events"),

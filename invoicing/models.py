@@ -26,6 +26,7 @@ from invoicing.payments.models import (
     WebhookEvent,
 )
 from invoicing.prepaid.models import PrepaidBalance, TopUp, TopUpAgreement
+from invoicing.reports.models import ReportExport
 from invoicing.runs.models import Run, RunItem
 from invoicing.sellers.models import Letterhead, NumberSeries, Seller
 from invoicing.subscriptions.models import (
@@ -82,6 +83,7 @@ __all__ = [
     "QuantityChange",
     "Refund",
     "Reminder",
+    "ReportExport",
     "Run",
     "RunItem",
     "Seller",

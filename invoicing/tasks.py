@@ -7,6 +7,7 @@ from invoicing.payments.demo_tasks import let_the_demo_bank_work
 from invoicing.payments.method_tasks import warn_of_cards
 from invoicing.payments.tasks import charge_due, charge_seller, resolve_payments, work_off_events
 from invoicing.prepaid.tasks import top_up_account, top_up_balances, warn_of_low_balances
+from invoicing.reports.tasks import write_exports
 from invoicing.runs.tasks import bill_due, bill_seller, continue_run, post_awaited, start_run_task
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "warn_of_cards",
     "warn_of_low_balances",
     "work_off_events",
+    "write_exports",
 ]

@@ -29,6 +29,8 @@ class Group:
     open: bool = True
 
 
+MAY_REPORT = "invoicing.view_reports"
+
 NAVIGATION = (
     Group("Work", (
         Link("Dashboard", "space_dashboard", "index"),
@@ -50,8 +52,18 @@ NAVIGATION = (
         Link("Credit notes", "assignment_return", "invoicing_creditnote_changelist", "invoicing.view_creditnote"),
         Link("Ledger", "menu_book", "invoicing_ledgerentry_changelist", "invoicing.view_ledgerentry"),
         Link("Postings", "compare_arrows", "invoicing_posting_changelist", "invoicing.view_posting"),
-        Link("Vendors' report", "handshake", "vendors_report", "invoicing.view_vendor"),
     )),
+    Group("Reports", (
+        Link("Receivables by age", "hourglass_top", "report_receivables", MAY_REPORT),
+        Link("Cash received", "account_balance", "report_cash", MAY_REPORT),
+        Link("Revenue", "bar_chart", "report_revenue", MAY_REPORT),
+        Link("Tax by jurisdiction", "percent", "report_tax", MAY_REPORT),
+        Link("Deposits held", "savings", "report_deposits", MAY_REPORT),
+        Link("Prepaid balances", "account_balance_wallet", "report_prepaid", MAY_REPORT),
+        Link("Card fees", "credit_card", "report_card_fees", MAY_REPORT),
+        Link("Unallocated money", "help_center", "report_unallocated", MAY_REPORT),
+        Link("Vendors owed", "handshake", "vendors_report", "invoicing.view_vendor"),
+    ), open=False),
     Group("Catalog", (
         Link("Products", "inventory_2", "invoicing_product_changelist", "invoicing.view_product"),
         Link("Plans and prices", "sell", "invoicing_plan_changelist", "invoicing.view_plan"),

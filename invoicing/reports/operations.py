@@ -1,9 +1,12 @@
-"""What may be asked of the reports: a statement of account."""
+"""What may be asked of the reports: a statement of account, and a report as a workbook."""
 
 from dataclasses import asdict
 from datetime import date, datetime
 
+from django.db import transaction
+
 from accounts.actors import Actor, ActorKind
+from accounts.audit import record_change
 from accounts.authority import Action
 from accounts.decisions import asking
 from accounts.models import Account
@@ -11,10 +14,15 @@ from accounts.refusals import BadValue
 from invoicing.documents.letters import LetterDraft, LetterText, write_letters
 from invoicing.documents.models import Delivery, Document, Letter
 from invoicing.documents.operations import MAY_SEND
+from invoicing.reports.catalog import REPORTS
+from invoicing.reports.models import ReportExport
+from invoicing.reports.report import Asked
 from invoicing.reports.statement_letter import statement_text
 from invoicing.reports.statements import statement_of
 from invoicing.sellers.queries import today_of
 from invoicing.subscriptions.models import BillingProfile
+
+MAY_VIEW = "invoicing.view_reports"
 
 
 def request_statement(
@@ -93,3 +101,21 @@ def _mail_again(letter: Letter, profile: BillingProfile) -> None:
             for address in addresses
         ]
     )
+
+
+@transaction.atomic
+def request_export(name: str, asked: Asked, *, actor: Actor, now: datetime, user_id: int | None = None) -> ReportExport:
+    """
+    Have a report written to a workbook in the background.
+
+    :raises NotPermitted: unless the actor may see reports
+    :raises BadValue: if there is no such report
+    """
+    actor.require(MAY_VIEW)
+    if name not in REPORTS:
+        raise BadValue("name", f"There is no report “{name}”; there are {', '.join(REPORTS)}.")
+    export = ReportExport.objects.create(
+        name=name, params=asked.as_json(), made_by=actor.name[:200], user_id=user_id, made_at=now
+    )
+    record_change("report.export", subject=f"report {name}", actor=actor, now=now, detail=export.params)
+    return export

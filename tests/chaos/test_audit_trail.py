@@ -22,6 +22,7 @@ from invoicing.payments.gateways.faults import Fault, Told
 from invoicing.payments.gateways.registry import installed
 from invoicing.payments.models import Payment, WebhookEvent
 from invoicing.reports import operations as report_operations
+from invoicing.reports.report import Asked
 from invoicing.runs import lifecycle, operations, retries, retrying, schedule
 from invoicing.runs.models import Run, RunItem
 from tests.chaos.results import row_hashes
@@ -34,6 +35,7 @@ MARCH = date(2026, 3, 1)
 HELD = (
     "start_run", "approve_run", "retry_parked", "issue_credit_note", "resend_invoice", "import_book",
     "take_payment", "book_payment", "allocate_payment", "refund_payment", "resolve_event",
+    "view_reports",
 )  # fmt: skip
 MIA = Actor(
     ActorKind.STAFF,
@@ -193,6 +195,12 @@ CALLS: dict[str, tuple[Callable, Callable]] = {
     "import_book": (
         lambda folder: terms("hosted-direct") and a_book(folder),
         lambda book, actor: book_operations.import_book(book, actor=actor, now=NOW),
+    ),
+    "request_export": (
+        lambda folder: seller(),
+        lambda _, actor: report_operations.request_export(
+            "cash", Asked(on=MARCH, from_on=MARCH, to_on=MARCH, currency="USD"), actor=actor, now=NOW
+        ),
     ),
     "request_statement": (
         lambda folder: customer(),

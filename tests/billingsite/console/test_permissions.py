@@ -44,6 +44,22 @@ PAGES = {
     "password_change_done": OF_ANY_STAFF,
     "import_book": (MANAGER, MANAGER),
     "vendors_report": OF_ANY_STAFF,
+    "reports": OF_ANY_STAFF,
+    "report_download": OF_ANY_STAFF,
+    "report_export": OF_ANY_STAFF,
+    **{
+        f"report_{name}": OF_ANY_STAFF
+        for name in (
+            "receivables",
+            "cash",
+            "revenue",
+            "tax",
+            "deposits",
+            "prepaid",
+            "card_fees",
+            "unallocated",
+        )
+    },
     "accounts_account_export": OF_ANY_STAFF,
     "accounts_account_request": (WORK, WORK),
     "auth_user_password_change": (NOBODY, NOBODY),
@@ -118,6 +134,8 @@ def address_of(name: str, route: str) -> str:
         "<int:account_id>": Account.objects.earliest("pk").pk,
         "<int:invoice_id>": rooms.Invoice.objects.filter(status="ISSUED").earliest("pk").pk,
         "<slug:kind>": "account-data",
+        "<slug:report_name>": "cash",
+        "<int:export_id>": 1,
         "<id>": 1,
         "<path:object_id>": _first_of(name),
     }

@@ -17,7 +17,7 @@ from invoicing.invoices.models import Invoice, InvoiceLine, LineTax
 from invoicing.invoices.operations import issue_drafts
 from invoicing.ledger.operations import Side, post
 from invoicing.payments.models import Payment, PaymentMethod
-from invoicing.payments.postings import allocate_rest, post_cash, post_fee, post_received, take_back_latest
+from invoicing.payments.postings import allocate_rest, post_money, post_received, take_back_latest
 from invoicing.tax.models import TaxRate
 from tests.invoicing import factories as made
 
@@ -110,14 +110,13 @@ def paid(
 def refunded(payment: Payment, amount: str, fee: str, on: date) -> None:
     """So much of a payment and of its fee given back, off the invoice that it stood on."""
     take_back_latest(payment, Decimal(amount), source=f"taken-back:{payment.pk}", on=on, now=NOW)
-    post_cash(payment, -Decimal(amount), source=f"refund:{payment.pk}", kind="REFUND", on=on, now=NOW)
-    post_fee(payment, -Decimal(fee), source=f"refund-fee:{payment.pk}", kind="CARD_FEE", on=on, now=NOW)
+    post_money(payment, -Decimal(amount), -Decimal(fee), source=f"refund:{payment.pk}", kind="REFUND", on=on, now=NOW)
 
 
 def returned(payment: Payment, on: date) -> None:
     """An ACH debit that the bank sent back."""
     take_back_latest(payment, None, source=f"taken-back:{payment.pk}", on=on, now=NOW)
-    post_cash(payment, -payment.amount, source=f"return:{payment.pk}", kind="RETURN", on=on, now=NOW)
+    post_money(payment, -payment.amount, -payment.fee, source=f"return:{payment.pk}", kind="RETURN", on=on, now=NOW)
 
 
 def booked(account: Account, source: str, kind: str, on: date, **sides: str) -> None:
@@ -125,4 +124,26 @@ def booked(account: Account, source: str, kind: str, on: date, **sides: str) -> 
     post(
         account_id=account.pk, source=source, kind=kind, currency="USD", on=on, now=NOW,
         sides=[Side(name, Decimal(amount)) for name, amount in sides.items()],
+    )  # fmt: skip
+
+
+def moved(
+    account: Account,
+    source: str,
+    kind: str,
+    on: date,
+    of_invoice: Invoice | None,
+    of_payment: Payment | None = None,
+    **sides: str,
+) -> None:
+    """An entry whose sides name an invoice or a payment."""
+    post(
+        account_id=account.pk, source=source, kind=kind, currency="USD", on=on, now=NOW,
+        sides=[
+            Side(
+                name, Decimal(amount), invoice_id=of_invoice.pk if of_invoice else None,
+                payment_id=of_payment.pk if of_payment and name == "CUSTOMER_CREDIT" else None,
+            )
+            for name, amount in sides.items()
+        ],
     )  # fmt: skip

@@ -1,0 +1,141 @@
+"""The reports' pages: figures with a chart, filters, and downloads."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from invoicing.pages.requests import actor_of
+from invoicing.pages.sheets import csv_download
+from invoicing.reports.asking import asked_of, fields, query_of
+from invoicing.reports.catalog import REPORTS
+from invoicing.reports.cells import exported, shown
+from invoicing.reports.charts import drawn
+from invoicing.reports.models import ReportExport
+from invoicing.reports.operations import MAY_VIEW, request_export
+from invoicing.reports.queries import MOST_ROWS, all_rows, heading, page_of
+from invoicing.reports.report import Report
+from invoicing.reports.tasks import write_exports
+
+MOST_EXPORTS = 5
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def report_urls(admin_view: Callable[..., Any]) -> list[URLPattern]:
+    """An address a report, so that each has its own place in the navigation."""
+    pages = [
+        path(f"admin/reports/{name}/", admin_view(report_page), {"name": name}, name=f"report_{name.replace('-', '_')}")
+        for name in REPORTS
+    ]
+    return [
+        path("admin/reports/", admin_view(report_list), name="reports"),
+        path("admin/reports/exports/<int:export_id>/", admin_view(download), name="report_download"),
+        path("admin/reports/<slug:report_name>/export/", admin_view(export), name="report_export"),
+        *pages,
+    ]
+
+
+def _allowed(request: HttpRequest) -> None:
+    if not request.user.has_perm(MAY_VIEW):  # type: ignore[union-attr]
+        raise PermissionDenied
+
+
+@require_GET
+def report_list(request: HttpRequest) -> HttpResponse:
+    """Every report, with what it says."""
+    _allowed(request)
+    entries = [(_address(report), report) for report in REPORTS.values()]
+    return _page(request, "list.html", title="Reports", entries=entries)
+
+
+@require_GET
+def report_page(request: HttpRequest, name: str) -> HttpResponseBase:
+    """`?on=2026-11-30&currency=USD`, and `&format=csv` for all rows as a sheet."""
+    _allowed(request)
+    report = REPORTS[name]
+    asked = asked_of(request.GET.dict(), today=timezone.localdate())
+    query = query_of(report, asked)
+    if request.GET.get("format") == "csv":
+        rows = exported(report, all_rows(report, asked), asked.currency)
+        return csv_download(_file_name(report, query), heading(report), rows)
+    found = page_of(report, asked)
+    return _page(
+        request,
+        "page.html",
+        title=report.title,
+        report=report,
+        fields=fields(report, asked),
+        rows=[_cells(report, row, asked.currency) for row in found.rows],
+        totals=_cells(report, found.totals, asked.currency, is_total=True),
+        count=found.count,
+        most=MOST_ROWS,
+        chart=drawn(found.chart) if found.chart else None,
+        csv=f"?{urlencode({**query, 'format': 'csv'})}",
+        query=query,
+        export_address=reverse("report_export", args=[name]),
+        exports=_exports(request, name),
+    )
+
+
+@require_POST
+def export(request: HttpRequest, report_name: str) -> HttpResponse:
+    """Ask for the workbook; it is written in the background, and stands on the report's page when it is ready."""
+    _allowed(request)
+    if report_name not in REPORTS:
+        raise Http404("There is no such report.")
+    report = REPORTS[report_name]
+    asked = asked_of(request.POST.dict(), today=timezone.localdate())
+    request_export(report_name, asked, actor=actor_of(request), now=timezone.now(), user_id=request.user.pk)
+    transaction.on_commit(write_exports.delay)
+    messages.success(request, "The workbook is being written. It stands below the report when it is ready.")
+    return redirect(f"{_address(report)}?{urlencode(query_of(report, asked))}")
+
+
+@require_GET
+def download(request: HttpRequest, export_id: int) -> FileResponse:
+    """A workbook that is ready, to whoever may see reports."""
+    _allowed(request)
+    found = ReportExport.objects.filter(pk=export_id, state=ReportExport.State.DONE).first()
+    file = settings.DOCUMENTS_ROOT / found.path if found else None
+    if found is None or file is None or not file.is_file():
+        raise Http404("There is no such workbook; export the report again.")
+    return FileResponse(
+        file.open("rb"), as_attachment=True, filename=f"{found.name}-{found.pk}.xlsx", content_type=WORKBOOK
+    )
+
+
+def _exports(request: HttpRequest, name: str) -> list[ReportExport]:
+    """The last ones that this person asked for."""
+    return list(ReportExport.objects.filter(user_id=request.user.pk, name=name).order_by("-made_at")[:MOST_EXPORTS])
+
+
+def _cells(report: Report, row: Any, currency: str, *, is_total: bool = False) -> list[dict[str, Any]]:
+    return [
+        {"text": "" if is_total and value is None else shown(value, column, currency), "is_figure": column.is_figure}
+        for column, value in zip(report.columns, row, strict=True)
+    ]
+
+
+def _file_name(report: Report, query: dict[str, str]) -> str:
+    day = query.get("on") or "-to-".join(query[name] for name in ("from_on", "to_on") if name in query)
+    return "-".join(part for part in (report.name, day, query["currency"]) if part) + ".csv"
+
+
+def _address(report: Report) -> str:
+    return reverse(f"report_{report.name.replace('-', '_')}")
+
+
+def _page(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
+    frame = admin.site.each_context(request)
+    return TemplateResponse(request, f"admin/invoicing/reports/{template}", {**frame, **context})

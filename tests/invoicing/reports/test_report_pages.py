@@ -1,0 +1,202 @@
+"""The reports' doors: pages, downloads as they are read, and workbooks in the background."""
+
+import csv
+import io
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core.management import call_command
+from django.test import Client
+from openpyxl import load_workbook
+
+from accounts.actors import NotPermitted
+from accounts.models import AuditEntry
+from accounts.refusals import BadValue
+from billingsite import groups
+from invoicing.reports.catalog import REPORTS
+from invoicing.reports.exporting import LEASE, write_pending
+from invoicing.reports.models import ReportExport
+from invoicing.reports.operations import request_export
+from invoicing.reports.report import Asked
+from tests.invoicing import factories as made
+from tests.invoicing.reports.book import hand_book
+from tests.invoicing.reports.factories import MIA, NOBODY, NOW, day, invoice
+
+pytestmark = pytest.mark.django_db
+
+FEBRUARY = Asked(on=day(28), from_on=day(1), to_on=day(28), currency="USD")
+QUERY = "on=2026-02-28&from_on=2026-02-01&to_on=2026-02-28&currency=USD"
+
+
+@pytest.fixture(autouse=True)
+def documents_root(settings, tmp_path):
+    settings.DOCUMENTS_ROOT = tmp_path / "documents"
+    return settings.DOCUMENTS_ROOT
+
+
+@pytest.fixture
+def book():
+    return hand_book()
+
+
+@pytest.fixture
+def auditor():
+    user = User.objects.create(username="auditor", is_staff=True)
+    user.groups.add(Group.objects.get(name=groups.AUDITOR))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def page(client: Client, name: str, query: str = QUERY) -> str:
+    response = client.get(f"/admin/reports/{name}/?{query}")
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def sheet(client: Client, name: str) -> list[list[str]]:
+    response = client.get(f"/admin/reports/{name}/?{QUERY}&format=csv")
+    return list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))
+
+
+class TestAReportsPage:
+    @pytest.mark.parametrize("name", REPORTS)
+    def test_shows_figures_a_chart_and_totals(self, book, auditor, name):
+        shown = page(auditor, name)
+        assert REPORTS[name].title in shown
+        assert 'class="chart"' in shown
+        assert "<tfoot>" in shown
+
+    @pytest.mark.parametrize("name", REPORTS)
+    def test_says_what_to_do_where_there_is_nothing(self, auditor, name):
+        made.seller()
+        shown = page(auditor, name)
+        assert REPORTS[name].when_empty in shown
+        assert "<tfoot>" not in shown
+
+    def test_shows_the_totals_of_the_ledger(self, book, auditor):
+        assert "USD 680.50" in page(auditor, "cash")
+        assert "USD 80.00" in page(auditor, "receivables")
+
+    def test_takes_nonsense_for_no_filter(self, book, auditor):
+        assert page(auditor, "receivables", "on=tomorrow&currency=%27&seller=x&terms=%27")
+
+    def test_offers_terms_and_currencies(self, book, auditor):
+        shown = page(auditor, "revenue")
+        assert '<option value="per-seat">' in shown
+        assert 'name="from_on" value="2026-02-01"' in shown
+
+    def test_takes_as_many_queries_for_fifty_rows_as_for_five(self, book, auditor, django_assert_max_num_queries):
+        for _ in range(50):
+            invoice(made.customer(), "9", day(1), day(28))
+        with django_assert_max_num_queries(20):
+            page(auditor, "receivables")
+
+    def test_is_nobodys_without_the_permission(self, book):
+        client = Client()
+        client.force_login(User.objects.create(username="nora", is_staff=True))
+        assert client.get("/admin/reports/cash/").status_code == 403
+        assert client.get("/admin/reports/cash/?format=csv").status_code == 403
+        assert client.post("/admin/reports/cash/export/").status_code == 403
+
+    def test_stands_in_a_list_of_all(self, auditor):
+        shown = auditor.get("/admin/reports/").content.decode()
+        assert all(report.title in shown for report in REPORTS.values())
+
+
+class TestTheSheet:
+    def test_has_every_row_with_amounts_as_numbers(self, book, auditor):
+        heading, first, second = sheet(auditor, "receivables")
+        assert heading[-3:] == ["Open", "With the agency", "Currency"]
+        assert first[1:] == ["Acme", "33.00", "40.00", "0.00", "0.00", "0.00", "0.00", "73.00", "0.00", "USD"]
+        assert second[1] == "Beech"
+
+    def test_shows_more_places_where_there_are_more(self, book, auditor):
+        book.p.prepaid_balance.balance = "87.123456"
+        book.p.prepaid_balance.save()
+        assert sheet(auditor, "prepaid")[1][2] == "87.123456"
+
+    def test_has_no_formula(self, auditor):
+        invoice(made.customer(name='=HYPERLINK("http://evil.example")'), "9", day(1), day(28))
+        assert sheet(auditor, "receivables")[1][1] == '\'=HYPERLINK("http://evil.example")'
+
+
+class TestAWorkbook:
+    def test_is_written_in_the_background_and_downloaded(
+        self, book, auditor, django_capture_on_commit_callbacks, rings
+    ):
+        with django_capture_on_commit_callbacks(execute=True):
+            auditor.post("/admin/reports/cash/export/", {"from_on": "2026-02-01", "to_on": "2026-02-28"})
+        assert rings == [1]
+        assert "Waits" in page(auditor, "cash")
+
+        assert write_pending(clock=lambda: NOW) == 1
+
+        export = ReportExport.objects.get()
+        assert (export.state, export.rows, len(export.sha256)) == ("DONE", 7, 64)
+        response = auditor.get(f"/admin/reports/exports/{export.pk}/")
+        content = b"".join(response.streaming_content)
+        rows = list(load_workbook(io.BytesIO(content)).active.values)
+        assert rows[0][:3] == ("Day", "Gateway", "Kind")
+        assert rows[1][1:] == ("by hand", "Wire", 1, 500, 0, 500, "USD")
+        assert rows[1][0].date() == day(2)
+        assert "Download (" in page(auditor, "cash")
+
+    def test_leaves_who_asked_for_it(self):
+        made.seller()
+        request_export("tax", FEBRUARY, actor=MIA, now=NOW)
+        entry = AuditEntry.objects.get(action="report.export")
+        assert (entry.who, entry.subject, entry.detail["to_on"]) == ("Mia Manager", "report tax", "2026-02-28")
+
+    def test_is_refused_without_the_permission_or_by_another_name(self):
+        with pytest.raises(NotPermitted):
+            request_export("tax", FEBRUARY, actor=NOBODY, now=NOW)
+        with pytest.raises(BadValue, match="There is no report"):
+            request_export("taxes", FEBRUARY, actor=MIA, now=NOW)
+
+    def test_holds_texts_that_begin_like_formulas_as_texts(self, documents_root):
+        invoice(made.customer(name="=1+1"), "9", day(1), day(28))
+        export = request_export("receivables", FEBRUARY, actor=MIA, now=NOW)
+        write_pending(clock=lambda: NOW)
+        export.refresh_from_db()
+        cell = load_workbook(documents_root / export.path).active["B2"]
+        assert (cell.value, cell.data_type) == ("=1+1", "s") or cell.data_type != "f"
+
+    def test_of_a_worker_that_died_is_written_again_after_its_lease(self, book):
+        export = request_export("cash", FEBRUARY, actor=MIA, now=NOW)
+        ReportExport.objects.update(state="RUNNING", attempts=1, leased_until=NOW + LEASE)
+        assert write_pending(clock=lambda: NOW) == 0
+        assert write_pending(clock=lambda: NOW + LEASE) == 1
+        export.refresh_from_db()
+        assert (export.state, export.attempts) == ("DONE", 2)
+
+    def test_that_kills_its_workers_is_given_up(self, book):
+        request_export("cash", FEBRUARY, actor=MIA, now=NOW)
+        ReportExport.objects.update(state="RUNNING", attempts=3, leased_until=NOW)
+        assert write_pending(clock=lambda: NOW) == 0
+        export = ReportExport.objects.get()
+        assert (export.state, export.error[:35]) == ("FAILED", "Its worker stopped 3 times while it")
+
+    def test_that_cannot_be_written_says_why(self, book, documents_root):
+        documents_root.mkdir()
+        (documents_root / "reports").write_text("a file where the folder should be")
+        request_export("cash", FEBRUARY, actor=MIA, now=NOW)
+        write_pending(clock=lambda: NOW)
+        export = ReportExport.objects.get()
+        assert export.state == "FAILED"
+        assert "Error" in export.error
+
+
+class TestTheBooks:
+    def test_are_in_order(self, book):
+        out = io.StringIO()
+        call_command("check_books", stdout=out)
+        assert "in order" in out.getvalue()
+
+
+@pytest.fixture
+def rings(monkeypatch):
+    """How often the doorbell rang."""
+    heard: list[int] = []
+    monkeypatch.setattr("invoicing.reports.pages.write_exports.delay", lambda: heard.append(1))
+    return heard
