@@ -5,7 +5,6 @@ import io
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.core.management import call_command
 from django.test import Client
 from openpyxl import load_workbook
 
@@ -185,13 +184,6 @@ class TestAWorkbook:
         export = ReportExport.objects.get()
         assert export.state == "FAILED"
         assert "Error" in export.error
-
-
-class TestTheBooks:
-    def test_are_in_order(self, book):
-        out = io.StringIO()
-        call_command("check_books", stdout=out)
-        assert "in order" in out.getvalue()
 
 
 @pytest.fixture
