@@ -63,15 +63,8 @@ def book_remittance(
     placement = Placement.objects.select_for_update(no_key=True).get(pk=placement.pk)
     source = f"remittance:{placement.pk}:{reference}"
     _check_remittance(placement, collected, commission, reference, source)
-    open_now = open_with_agency(list(invoices_in([placement])[placement.pk])) if _is_placed(placement) else {}
-    parts = spread(collected, list(open_now.values()))
-    over = collected - sum(parts, ZERO)
-    if over and not rest_is_credit:
-        raise RemittanceRefused(
-            f"{format_money(sum(open_now.values(), ZERO), placement.currency)} is with the agency, and it collected "
-            f"{format_money(collected, placement.currency)}. Book the rest as the customer's credit, if that is so."
-        )
-    sides = _remitted(collected, commission, dict(zip(open_now, parts, strict=True)), over)
+    parts, over = _settled_by(placement, collected, rest_is_credit=rest_is_credit)
+    sides = _remitted(collected, commission, parts, over)
     post(
         account_id=placement.account_id, source=source, kind=LedgerEntry.Kind.REMITTANCE, currency=placement.currency,
         on=on, now=now, sides=sides,
@@ -83,6 +76,21 @@ def book_remittance(
     _record("book remittance", placement, {"collected": collected, "commission": commission}, reference, actor, now)
     _close_if_settled(placement, actor=actor, now=now)
     return record
+
+
+def _settled_by(
+    placement: Placement, collected: Decimal, *, rest_is_credit: bool
+) -> tuple[dict[int, Decimal], Decimal]:  # fmt: skip
+    """What of each invoice it settles, oldest first; and what is over, where it is meant that something is."""
+    open_now = open_with_agency(list(invoices_in([placement])[placement.pk])) if _is_placed(placement) else {}
+    parts = spread(collected, list(open_now.values()))
+    over = collected - sum(parts, ZERO)
+    if over and not rest_is_credit:
+        raise RemittanceRefused(
+            f"{format_money(sum(open_now.values(), ZERO), placement.currency)} is with the agency, and it collected "
+            f"{format_money(collected, placement.currency)}. Book the rest as the customer's credit, if that is so."
+        )
+    return dict(zip(open_now, parts, strict=True)), over
 
 
 def _is_placed(placement: Placement) -> bool:

@@ -21,7 +21,7 @@ class Swept:
     failed: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        told = ", ".join(f"{count} {what}" for what, count in sorted(self.done.items())) or "nothing to do"
+        told = ", ".join(f"{count} {what}" for what, count in sorted(self.done.items()) if count) or "nothing to do"
         return f"{told}; {len(self.failed)} failed" if self.failed else told
 
     def add(self, other: "Swept") -> "Swept":
