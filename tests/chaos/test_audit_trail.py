@@ -16,7 +16,7 @@ from invoicing.documents.models import Delivery, Document
 from invoicing.invoices import credit_notes
 from invoicing.invoices.models import Invoice
 from invoicing.ledger.operations import Side, post
-from invoicing.payments import allocation, booking, charging, events, refunds, resolving, sweeping
+from invoicing.payments import allocation, booking, charging, events, methods, refunds, resolving, sweeping
 from invoicing.payments.gateways.demo import DemoGateway, SetClock
 from invoicing.payments.gateways.faults import Fault, Told
 from invoicing.payments.gateways.registry import installed
@@ -45,8 +45,12 @@ MIA = Actor(
 )
 NOBODY = Actor(ActorKind.STAFF, "Nora Nobody", Channel.CONSOLE)
 MODULES = (operations, lifecycle, retries, retrying, schedule, credit_notes, document_operations, book_operations,
-           report_operations, allocation, booking, charging, refunds, resolving, events, sweeping)  # fmt: skip
+           report_operations, allocation, booking, charging, refunds, resolving, events, sweeping,
+           methods)  # fmt: skip
 
+# Asked for by contacts, and never by staff themselves: tests/invoicing/payments/test_methods.py looks at each of them.
+ASKED_BY_CONTACTS = {"start_adding_method", "finish_adding_method", "set_default_method", "remove_method",
+                     "keep_announced_method"}  # fmt: skip
 # What an operation calls is audited there: these only go on, under the name of who released the run, or are steps.
 STEPS = {"advance", "bill_what_is_due", "review", "release", "retry_items", "begin_proposing", "issue_approved"}
 
@@ -251,11 +255,16 @@ CALLS: dict[str, tuple[Callable, Callable]] = {
     "retry_event": (
         lambda folder: parked_notice(), lambda event, actor: events.retry_event(event, actor=actor, now=NOW)
     ),
+    "block_method": (
+        lambda folder: money.card(customer()),
+        lambda method, actor: methods.block_method(method, because="stolen_card", actor=actor, now=NOW),
+    ),
 }  # fmt: skip
 NEED_NO_PERMISSION = {"open_run"}
 SAY_WHY = {"discard": "A wrong price.", "credit_invoice": "Not ordered.", "resend": "Lost.",
            "request_statement": "Asked for under AUTH-4.", "take_back": "Wrong.", "refund": "Not wanted.",
-           "give_up": "Seen at the gateway.", "resolve_event": "Given back."}  # fmt: skip
+           "give_up": "Seen at the gateway.", "resolve_event": "Given back.",
+           "block_method": "stolen_card"}  # fmt: skip
 
 
 class TestEachOperation:
@@ -271,7 +280,7 @@ class TestEachOperation:
             and function.__module__ == module.__name__
             and "actor" in inspect.signature(function).parameters
         }
-        assert found - STEPS == set(CALLS)
+        assert found - STEPS - ASKED_BY_CONTACTS == set(CALLS)
 
     @pytest.mark.parametrize("name", CALLS)
     def test_leaves_an_audit_entry_with_who_when_channel_and_why(self, name, tmp_path):
