@@ -55,5 +55,7 @@ def configure(*, as_json: bool, level: str) -> dict[str, Any]:
         "loggers": {
             "django": {"handlers": [], "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
+            # Each call of the gateway, twice; what goes wrong there is logged by us, with the payment's id.
+            "stripe": {"level": "WARNING"},
         },
     }

@@ -23,6 +23,8 @@ PRODUCTS = [
     ["trunk", "SIP channel", "recurring", "USD", "15.00", "", "", "", "", "telecom", "no", ""],
     ["seat-evaluation", "Evaluation seat", "recurring", "USD", "18.00", "", "10.00", "6.00", "500.00", "", "no", ""],
     ["seat-value", "Value seat", "recurring", "USD", "32.00", "25.00", "10.00", "9.00", "500.00", "", "no", ""],
+    ["minute", "Outbound minute", "per-use", "USD", "0.0125", "", "", "", "", "telecom", "no", ""],
+    ["onboarding", "Onboarding of an office", "one-off", "USD", "480.00", "", "", "", "", "", "no", ""],
     ["migration", "Mail migration, an hour", "one-off", "USD", "95.00", "", "", "", "", "", "no", ""],
 ]
 CUSTOMERS = [

@@ -1,5 +1,6 @@
 """Building the demonstration: each step safe to do twice, and timed."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -7,21 +8,30 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from time import perf_counter
 
+from dateutil.relativedelta import relativedelta
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import call_command
-from django.db.models import Min
+from django.db.models import Sum
 
 from accounts.actors import command_line
 from accounts.models import Account
 from accounts.queries import actor_for_user
 from billingsite.demo.book import write_book
+from billingsite.demo.paying import evening, morning, prepare_payers
 from billingsite.groups import AGENT, AUDITOR, MANAGER
 from invoicing.book.operations import import_book, read_book
 from invoicing.catalog.models import BillingTerms
+from invoicing.collections.models import Placement, Suspension
+from invoicing.documents.models import Letter
 from invoicing.documents.rendering import render_pending
 from invoicing.documents.sending import send_pending
 from invoicing.money import format_money
+from invoicing.orders.models import Order
+from invoicing.payments.gateways.demo import SetClock
+from invoicing.payments.gateways.registry import demo_gateway
+from invoicing.payments.models import Chargeback, Payment
+from invoicing.prepaid.models import TopUp
 from invoicing.runs.books import differences_in_books
 from invoicing.runs.models import Run
 from invoicing.runs.operations import advance, approve, run_billing
@@ -31,6 +41,7 @@ from invoicing.sellers.queries import today_of
 from invoicing.subscriptions.models import BillingProfile
 
 PASSWORD = "demo"
+LIVED = "demo-lived-until"
 PEOPLE = {"manager": MANAGER, "agent": AGENT, "auditor": AUDITOR}
 
 
@@ -60,12 +71,11 @@ def build(building: Building, *, var_dir: Path, now: datetime) -> Run:
         with building.step("book of accounts"):
             write_book(var_dir / "demo-book", today=today)
             import_book(read_book(var_dir / "demo-book"), actor=command_line(), now=now)
-    with building.step("three months of history"):
-        _bill_days(seller, until=today.replace(day=1) - timedelta(days=1))
-    with building.step("this month's run and its review"):
-        run = _this_month(seller, today=today)
-    with building.step("what has come due since"):
-        _bill_days(seller, until=today)
+    with building.step("who pays how"):
+        prepare_payers(now=_early_on(today.replace(day=1) - relativedelta(months=3)))
+    with building.step("three months, day by day: bills, payments, declines, reminders"):
+        run = _live(seller, today=today, since=_lived_until(var_dir))
+        (var_dir / LIVED).write_text(today.isoformat())
     with building.step("PDFs"):
         render_pending(limit=100_000, now=now, processes=2)
     with building.step("mails"):
@@ -112,18 +122,29 @@ def _early_on(day: date) -> datetime:
     return datetime.combine(day, time(12), tzinfo=UTC)
 
 
-def _bill_days(seller: Seller, *, until: date) -> None:
-    """Bill each day on which something is due, as the schedule would have."""
-    last = None
-    while True:
-        profiles = BillingProfile.objects.filter(seller=seller, next_billing_on__lte=until)
-        if last is not None:
-            profiles = profiles.filter(next_billing_on__gt=last)
-        day = profiles.aggregate(day=Min("next_billing_on"))["day"]
-        if day is None:
-            return
-        run_billing(seller=seller, on=day, actor=command_line(), now=_early_on(day), approve=True)
-        last = day
+def _lived_until(var_dir: Path) -> date | None:
+    """The last day that an earlier build came to."""
+    kept = var_dir / LIVED
+    return date.fromisoformat(kept.read_text()) if kept.exists() else None
+
+
+def _live(seller: Seller, *, today: date, since: date | None) -> Run:
+    """Every day up to today as the schedule, the customers and the staff would have lived it."""
+    clock = SetClock(_early_on(today))
+    gateway = demo_gateway()
+    gateway.clock = clock
+    first = today.replace(day=1)
+    day = since + timedelta(days=1) if since else first - relativedelta(months=3)
+    while day <= today:
+        now = clock.at = _early_on(day)
+        morning(day, gateway, now=now)
+        if day == first:
+            _this_month(seller, today=today)
+        elif BillingProfile.objects.filter(seller=seller, next_billing_on__lte=day).exists():
+            run_billing(seller=seller, on=day, actor=command_line(), now=now, approve=True)
+        evening(day, gateway, now=now + timedelta(hours=2))
+        day += timedelta(days=1)
+    return Run.objects.filter(seller=seller, on=first).exclude(state=Run.State.DISCARDED).get()
 
 
 def _this_month(seller: Seller, *, today: date) -> Run:
@@ -148,6 +169,28 @@ def summary(run: Run, building: Building) -> Iterator[str]:
     yield f"Total {total}; numbers {found.first_number} to {found.last_number}; released by {run.approved_by}"
     for item in run.items.filter(outcome="PARKED").select_related("account")[:10]:
         yield f"  parked {item.account.number} {item.account.name}: {item.reason}"
+    yield from _money_in()
     differences = list(differences_in_books())
     yield f"Books: {len(differences)} differences" if differences else "Books: in order"
     yield "Took " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in building.took.items())
+
+
+def _money_in() -> Iterator[str]:
+    """What was paid and what was not, as the console's queues show it."""
+    states = Counter(Payment.objects.values_list("state", flat=True))
+    paid = Payment.objects.filter(state=Payment.State.SUCCEEDED).aggregate(amount=Sum("amount"), fee=Sum("fee"))
+    yield (
+        f"Payments: {states['SUCCEEDED']} came to USD {paid['amount'] or 0:,.2f} and USD {paid['fee'] or 0:,.2f} of "
+        f"card fees (FEE-1); {states['FAILED']} failed, {states['RETURNED']} returned by a bank, "
+        f"{Payment.objects.filter(attempt__gt=1).count()} were retries; {Chargeback.objects.count()} chargebacks"
+    )
+    letters = Counter(key.split(":")[0] for key in Letter.objects.values_list("key", flat=True))
+    yield (
+        f"Top-ups: {TopUp.objects.filter(state='CREDITED').count()}; warnings of low balances: "
+        f"{letters['low-balance']}; reminders: {letters['reminder']}; receipts: {letters['receipt']}"
+    )
+    yield (
+        f"Suspended: {Suspension.objects.filter(state='ACTIVE').count()} accounts; with the agency: "
+        f"{Placement.objects.filter(state='PLACED').count()}; orders paid and free to start: "
+        f"{Order.objects.filter(state='PAID').count()}"
+    )
