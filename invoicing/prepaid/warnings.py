@@ -34,7 +34,7 @@ class Shortfall(NamedTuple):
     profile: BillingProfile
     on: date
     currency: str
-    parts: tuple[Part, ...]
+    parts: Sequence[Part]
     available: Decimal
     tops_up_by_itself: bool
 
@@ -104,7 +104,7 @@ def _short_of(profiles: Sequence[BillingProfile], first_on: date) -> list[Shortf
     found = []
     for profile in profiles:
         kept = balances.get(profile.account_id)
-        parts = coming[profile.account_id].parts if profile.account_id in coming else ()
+        parts: Sequence[Part] = coming[profile.account_id].parts if profile.account_id in coming else ()
         if kept is not None and kept.awaiting:
             parts = (Part(WAITING, kept.awaiting), *parts)
         left = kept.balance if kept else ZERO

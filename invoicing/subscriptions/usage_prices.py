@@ -107,13 +107,15 @@ class UsagePrices:
     def _read_catalog(self, product_codes: Collection[str]) -> None:
         with connection.cursor() as cursor:
             cursor.execute(CATALOG, [array_of_texts(product_codes)])
-            for code, charge, plan_id, price_id, currency, valid_from_on, *rate, aboves, unit_prices in cursor:
+            for code, charge, plan_id, price_id, currency, valid_from_on, *amounts, aboves, unit_prices in cursor:
                 self._charges[code] = charge
                 if plan_id is not None and plan_id not in self._plans[code]:
                     self._plans[code].append(plan_id)
                 if price_id is not None:
+                    unit_price, minimum, increment, included = amounts
                     tiers = tuple(map(Tier, aboves or (), unit_prices or ()))
-                    self._versions[plan_id, currency].append(_Version(valid_from_on, price_id, Rate(*rate, tiers)))
+                    rate = Rate(unit_price, minimum, increment, included, tiers)
+                    self._versions[plan_id, currency].append(_Version(valid_from_on, price_id, rate))
 
     def _read_subscriptions(self, account_ids: Collection[int]) -> None:
         products = {plan_id: code for code, plan_ids in self._plans.items() for plan_id in plan_ids}

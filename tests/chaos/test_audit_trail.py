@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from accounts import tokens
 from accounts.actors import Actor, ActorKind, Channel
 from accounts.models import Account, AuditEntry
 from invoicing.book import operations as book_operations
@@ -21,13 +22,15 @@ from invoicing.payments.gateways.demo import DemoGateway, SetClock
 from invoicing.payments.gateways.faults import Fault, Told
 from invoicing.payments.gateways.registry import installed
 from invoicing.payments.models import Payment, WebhookEvent
+from invoicing.prepaid import migration, topping_up, usage_files
 from invoicing.reports import operations as report_operations
 from invoicing.reports.report import Asked
 from invoicing.runs import lifecycle, operations, retries, retrying, schedule
 from invoicing.runs.models import Run, RunItem
 from tests.chaos.results import row_hashes
-from tests.invoicing.factories import NOW, customer, plan, seller, subscription, terms
+from tests.invoicing.factories import NOW, bill, customer, per_seat_company, plan, seller, subscription, terms
 from tests.invoicing.payments import factories as money
+from tests.invoicing.prepaid import factories as prepaid_balances
 
 pytestmark = pytest.mark.django_db
 
@@ -35,24 +38,33 @@ MARCH = date(2026, 3, 1)
 HELD = (
     "start_run", "approve_run", "retry_parked", "issue_credit_note", "resend_invoice", "import_book",
     "take_payment", "book_payment", "allocate_payment", "refund_payment", "resolve_event",
-    "view_reports",
+    "view_reports", "top_up", "migrate_credit",
 )  # fmt: skip
 MIA = Actor(
     ActorKind.STAFF,
     "Mia Manager",
     Channel.CONSOLE,
-    permissions=frozenset(f"invoicing.{name}" for name in HELD) | {"accounts.view_account"},
+    permissions=frozenset(f"invoicing.{name}" for name in HELD) | {"accounts.view_account", "accounts.manage_tokens"},
 )
 NOBODY = Actor(ActorKind.STAFF, "Nora Nobody", Channel.CONSOLE)
 MODULES = (operations, lifecycle, retries, retrying, schedule, credit_notes, document_operations, book_operations,
            report_operations, allocation, booking, charging, refunds, resolving, events, sweeping,
-           methods)  # fmt: skip
+           methods, tokens, usage_files, topping_up, migration)  # fmt: skip
 
 # Asked for by contacts, and never by staff themselves: tests/invoicing/payments/test_methods.py looks at each of them.
 ASKED_BY_CONTACTS = {"start_adding_method", "finish_adding_method", "set_default_method", "remove_method",
                      "keep_announced_method"}  # fmt: skip
 # What an operation calls is audited there: these only go on, under the name of who released the run, or are steps.
-STEPS = {"advance", "bill_what_is_due", "review", "release", "retry_items", "begin_proposing", "issue_approved"}
+STEPS = {
+    "top_up_due",
+    "advance",
+    "bill_what_is_due",
+    "review",
+    "release",
+    "retry_items",
+    "begin_proposing",
+    "issue_approved",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -151,6 +163,29 @@ def a_book(folder: Path) -> book_operations.Book:
     header, row = "number,name,terms,signed_up_on,opening_balance", "C-1,Acme,hosted-direct,2026-01-15,12.50"
     (folder / "accounts.csv").write_text(f"{header}\n{row}\n")
     return book_operations.read_book(folder)
+
+
+def low_balance() -> Account:
+    account = prepaid_balances.prepaid("1")
+    money.card(account)
+    prepaid_balances.agreement(account)
+    return account
+
+
+def file_of_uses(folder: Path) -> Path:
+    prepaid_balances.per_use()
+    account, path = prepaid_balances.prepaid("1"), folder / "uses.csv"
+    path.write_text(f"key,account,product,at,quantity\na,{account.number},calls,{NOW.isoformat()},1\n")
+    return path
+
+
+def moved_account() -> Account:
+    account = per_seat_company(15, profile={"bill_from_on": date(2026, 2, 15)})
+    subscription(account, plan(f"seat-{account.pk}", "28"), date(2026, 2, 15))
+    bill(date(2026, 2, 15))
+    account.billing_profile.terms = terms("prepaid")
+    account.billing_profile.save()
+    return account
 
 
 # Each operation by its name: what has to be there before, and the call itself.
@@ -259,12 +294,39 @@ CALLS: dict[str, tuple[Callable, Callable]] = {
         lambda folder: money.card(customer()),
         lambda method, actor: methods.block_method(method, because="stolen_card", actor=actor, now=NOW),
     ),
+    "make_token": (
+        lambda folder: None,
+        lambda _, actor: tokens.make_token("platform", ["usage:write"], actor=actor, now=NOW),
+    ),
+    "revoke_token": (
+        lambda folder: tokens.make_token("platform", ["usage:write"], actor=MIA, now=NOW)[0],
+        lambda token, actor: tokens.revoke_token(token, actor=actor, now=NOW, why="Seen in a log."),
+    ),
+    "import_usage": (
+        file_of_uses,
+        lambda path, actor: usage_files.import_usage(path, actor=actor, now=NOW, at_most_days_old=62),
+    ),
+    "top_up": (
+        lambda folder: low_balance(),
+        lambda account, actor: topping_up.top_up(account, Decimal(5), actor=actor, now=NOW),
+    ),
+    "top_up_if_due": (
+        lambda folder: low_balance(),
+        lambda account, actor: topping_up.top_up_if_due(account.pk, actor=actor, now=NOW),
+    ),
+    "grant_migration_credit": (
+        lambda folder: moved_account(),
+        lambda account, actor: migration.grant_migration_credit(
+            account, MARCH, actor=actor, now=NOW, why="Moved to telephony."
+        ),
+    ),
 }  # fmt: skip
 NEED_NO_PERMISSION = {"open_run"}
 SAY_WHY = {"discard": "A wrong price.", "credit_invoice": "Not ordered.", "resend": "Lost.",
            "request_statement": "Asked for under AUTH-4.", "take_back": "Wrong.", "refund": "Not wanted.",
            "give_up": "Seen at the gateway.", "resolve_event": "Given back.",
-           "block_method": "stolen_card"}  # fmt: skip
+           "block_method": "stolen_card",
+           "revoke_token": "Seen in a log.", "grant_migration_credit": "Moved to telephony."}  # fmt: skip
 
 
 class TestEachOperation:

@@ -29,11 +29,14 @@ class Command(BaseCommand):
         elif what == "make":
             self._make(name, scope)
         else:
-            token = ApiToken.objects.filter(name=name).first()
-            if token is None:
-                raise CommandError(f"There is no token called {name!r}; `api_token list` names them.")
-            revoke_token(token, actor=command_line(), now=timezone.now(), why=why)
-            self.stdout.write(f"{token} is revoked.")
+            self._revoke(name, why)
+
+    def _revoke(self, name: str, why: str) -> None:
+        token = ApiToken.objects.filter(name=name).first()
+        if token is None:
+            raise CommandError(f"There is no token called {name!r}; `api_token list` names them.")
+        revoke_token(token, actor=command_line(), now=timezone.now(), why=why)
+        self.stdout.write(f"{token} is revoked.")
 
     def _make(self, name: str, scopes: list[str]) -> None:
         try:

@@ -47,7 +47,7 @@ def give(account: Account, amount: str) -> None:
 
 
 def per_use(
-    code: str = "calls", price: str = "0.10", *, tiers: Mapping[str, str] | None = None, **amounts: str
+    code: str = "calls", price: str = "0.10", *, tiers: Mapping[str, str] | None = None, **amounts: Any
 ) -> Plan:
     """A per-use product with one plan; `amounts` are `minimum`, `increment` and `included`."""
     made = plan(code, price, charge="PER_USE", **amounts)

@@ -24,6 +24,28 @@ from tests.invoicing.prepaid.factories import NOW, balance_of, per_use, prepaid
 
 ADDRESS = "/api/v1/usage-events"
 
+# Each of these in the place of the field's value.
+BAD_VALUES: dict[str, list[Any]] = {
+    "key": ["", " ", "\ud800", "a\x00b", "a\nb", "x" * 81, 5, [], {}, True],
+    "account": ["\udfff", "\x00", 7, None, [[]], "x" * 41],
+    "product": ["\x00", 7, {"a": {"b": []}}],
+    "at": [
+        "", "yesterday", "2026-03-02", "2026-03-02T09:00:00", "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00", "2026-W10-1", 1772442000, None, {}, "2026-03-02T09:00:00+99:00",
+    ],
+    "quantity": [
+        "", "x", "NaN", "sNaN", "Infinity", "-1", 0, -3, True, None, [], {}, "1e999999999", "1E-999999999",
+        "1000000000", 10**4000, "0.0000001", Decimal("1E+400"), "\u0661", "1,5",
+    ],
+    "detail": ["\ud800", "x" * 201, 5, []],
+    "surprise": [1],
+    "\ud800": [1],
+}  # fmt: skip
+BAD_EVENTS: list[Any] = [
+    None, True, 0, 1.5, "x", [], [[]], {}, {1: 2},
+    *({field: value} for field, values in BAD_VALUES.items() for value in values),
+]  # fmt: skip
+
 
 @pytest.fixture
 def key(db) -> str:
@@ -177,28 +199,7 @@ class TestBadInput:
     def test_by_another_verb_is_refused(self, key):
         assert Client().get(ADDRESS, headers={"Authorization": f"Bearer {key}"}).status_code == 405
 
-    @pytest.mark.parametrize("raw", [
-        None, True, 0, 1.5, "x", [], [[]], {}, {"key": None}, {1: 2},
-        *({"key": bad} for bad in ("", " ", "\ud800", "a\x00b", "a\nb", "x" * 81, 5, [], {}, True)),
-        *({"account": bad} for bad in ("\udfff", "\x00", 7, None, [[]], "x" * 41)),
-        *({"product": bad} for bad in ("\x00", 7, {"a": {"b": []}})),
-        *(
-            {"at": bad}
-            for bad in (
-                "", "yesterday", "2026-03-02", "2026-03-02T09:00:00", "0001-01-01T00:00:00+14:00",
-                "9999-12-31T23:59:59-14:00", "2026-W10-1", 1772442000, None, {}, "2026-03-02T09:00:00+99:00",
-            )
-        ),
-        *(
-            {"quantity": bad}
-            for bad in (
-                "", "x", "NaN", "sNaN", "Infinity", "-1", 0, -3, True, None, [], {}, "1e999999999", "1E-999999999",
-                "1000000000", 10**4000, "0.0000001", Decimal("1E+400"), "\u0661", "1,5",
-            )
-        ),
-        *({"detail": bad} for bad in ("\ud800", "x" * 201, 5, [])),
-        {"surprise": 1}, {"\ud800": 1},
-    ])  # fmt: skip
+    @pytest.mark.parametrize("raw", BAD_EVENTS)
     def test_of_one_event_is_refused_by_itself(self, raw):
         good = {"key": "k", "account": "B-1", "product": "calls", "at": "2026-03-02T08:00:00Z", "quantity": "1"}
         given = good | raw if isinstance(raw, dict) else raw

@@ -49,6 +49,12 @@ MIA = Actor(ActorKind.STAFF, "Mia Manager", Channel.CONSOLE, permissions=MAY)
 NORA = Actor(ActorKind.STAFF, "Nora Nobody", Channel.CONSOLE)
 
 
+def paid(made: TopUp | None) -> Payment:
+    assert made is not None
+    assert made.payment is not None
+    return made.payment
+
+
 def due(account, now=NOW):
     return top_up_if_due(account.pk, actor=schedule(), now=now)
 
@@ -67,7 +73,7 @@ class TestTopUpIfDue:
         made = due(account)
         assert (made.state, made.amount, made.number, made.on) == ("CREDITED", D(50), 1, date(2026, 3, 2))
         assert balance_of(account) == posted_balance(account) == D("59.99")
-        assert made.payment.fee == D("0.50")
+        assert paid(made).fee == D("0.50")
         assert balance(account, "CUSTOMER_CREDIT") == 0
         assert AuditEntry.objects.filter(action="top_up.make", account=account).count() == 1
 
@@ -128,7 +134,7 @@ class TestTopUpIfDue:
         bank_account(account)
         agreement(account)
         made = due(account)
-        assert (made.state, made.payment.state) == ("INTENDED", "PENDING")
+        assert (made.state, paid(made).state) == ("INTENDED", "PENDING")
         assert due(account) is None
         assert due(account, NOW + timedelta(days=2)) is None
         assert balance_of(account) == 1
@@ -154,7 +160,7 @@ class TestTopUpIfDue:
         card(account)
         agreement(account)
         made = due(account)
-        assert made.payment.state == "UNKNOWN"
+        assert paid(made).state == "UNKNOWN"
         assert due(account, NOW + timedelta(days=1)) is None
         later = NOW + timedelta(days=2)
         resolve_open(now=later)
@@ -192,7 +198,7 @@ class TestAfterADecline:
         now = NOW
         for declines, hours in ((1, 1), (2, 6), (3, 24)):
             made = due(account, now)
-            assert (made.state, made.payment.state) == ("FAILED", "FAILED")
+            assert (made.state, paid(made).state) == ("FAILED", "FAILED")
             assert TopUpAgreement.objects.get().declines == declines
             assert due(account, now + timedelta(hours=hours, seconds=-1)) is None
             now += timedelta(hours=hours)
@@ -301,7 +307,7 @@ class TestWhatIsTakenBack:
 
     def taken_back(self, made: TopUp, amount: str = "50") -> None:
         """As the payments room records a return: the cash goes, and the credit of the payment with it."""
-        payment = made.payment
+        payment = paid(made)
         from_credit = [
             Side("GATEWAY_CLEARING", -D(amount), "demo", payment_id=payment.pk),
             Side("CUSTOMER_CREDIT", D(amount), payment_id=payment.pk),
@@ -322,7 +328,7 @@ class TestWhatIsTakenBack:
         assert made.state == "REVERSED"
         assert balance_of(account) == posted_balance(account) == 1
         assert balance(account, "CUSTOMER_CREDIT") == 0
-        hear_of_payment(made.payment, now=NOW)
+        hear_of_payment(paid(made), now=NOW)
         assert balance_of(account) == 1
 
     def test_passes_the_floor_if_it_must_and_nothing_more_is_deducted_until_credit_comes(self, gateway):
@@ -363,7 +369,7 @@ class TestWhatIsTakenBack:
                 Side("CUSTOMER_CREDIT", D(-50), payment_id=made.payment_id),
             ],
         )  # fmt: skip
-        chargeback = made.payment.chargebacks.create(
+        chargeback = paid(made).chargebacks.create(
             account=account, gateway_reference="dp_1", currency="USD", amount=50, state="WON", opened_at=NOW
         )
         hear_of_chargeback(chargeback, now=NOW)
@@ -431,9 +437,9 @@ class TestTopUp:
         card(account)
         made = top_up(account, D(25), actor=MIA, now=NOW)
         assert made.state == "FAILED"
-        answer = Answer("SUCCEEDED", made.payment.gateway_reference or "pi_late", made.payment.amount
-                         + made.payment.fee, "USD")  # fmt: skip
-        record_answer(made.payment, answer, now=NOW)
+        answer = Answer("SUCCEEDED", paid(made).gateway_reference or "pi_late", paid(made).amount
+                         + paid(made).fee, "USD")  # fmt: skip
+        record_answer(paid(made), answer, now=NOW)
         made.refresh_from_db()
         assert made.state == "CREDITED"
         assert balance_of(account) == 26
