@@ -25,7 +25,7 @@ from invoicing.reports.charts import drawn
 from invoicing.reports.models import ReportExport
 from invoicing.reports.operations import MAY_VIEW, request_export
 from invoicing.reports.queries import MOST_ROWS, all_rows, heading, page_of
-from invoicing.reports.report import Report
+from invoicing.reports.report import Kind, Report
 from invoicing.reports.tasks import write_exports
 
 MOST_EXPORTS = 5
@@ -122,8 +122,12 @@ def _exports(request: HttpRequest, name: str) -> list[ReportExport]:
 
 def _cells(report: Report, row: Any, currency: str, *, is_total: bool = False) -> list[dict[str, Any]]:
     return [
-        {"text": "" if is_total and value is None else shown(value, column, currency), "is_figure": column.is_figure}
-        for column, value in zip(report.columns, row, strict=True)
+        {
+            "text": "" if is_total and value is None else shown(value, column, currency),
+            "is_figure": column.is_figure,
+            "is_short": place == 0 or column.kind == Kind.DATE,
+        }
+        for place, (column, value) in enumerate(zip(report.columns, row, strict=True))
     ]
 
 

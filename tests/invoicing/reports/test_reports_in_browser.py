@@ -13,7 +13,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 QUERY = "?on=2026-02-28&from_on=2026-01-01&to_on=2026-02-28&currency=USD"
 ADDRESSES = ["/admin/reports/", *(f"/admin/reports/{name}/{QUERY}" for name in REPORTS)]
-DRAWN = "Array.from(document.querySelectorAll('canvas.chart')).every(one => Chart.getChart(one)?.data.labels.length > 0)"
+DRAWN = (
+    "Array.from(document.querySelectorAll('canvas.chart')).every(one => Chart.getChart(one)?.data.labels.length > 0)"
+)
 
 
 @pytest.fixture
