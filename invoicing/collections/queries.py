@@ -17,7 +17,7 @@ from invoicing.documents.parties import seller_of
 from invoicing.invoices.models import Invoice, OpenInvoice
 from invoicing.ledger.models import LedgerAccount, Posting
 from invoicing.money import ZERO
-from invoicing.payments.models import Payment, PaymentTarget
+from invoicing.payments.models import Chargeback, Payment, PaymentTarget
 from invoicing.sellers.models import Seller
 from invoicing.subscriptions.models import BillingProfile
 
@@ -97,10 +97,11 @@ def _credit_of(account_ids: Collection[int]) -> dict[tuple[int, str], Decimal]:
 
 def in_the_way(invoice_ids: Iterable[int], *, on: date) -> dict[int, Reason]:
     """
-    Why an invoice is not asked for on a day, for those for which there is a reason. Four queries.
+    Why an invoice is not asked for on a day, for those for which there is a reason. Five queries.
 
-    An invoice in dispute, on hold, promised or exempt until that day or later; one with a payment under way; and each
-    invoice of an account that is with the agency (COLL-1).
+    An invoice in dispute (a hold says so, or a cardholder's bank that has not decided yet), on hold, promised or exempt
+    until that day or later; one with a payment under way; and each invoice of an account that is with the agency
+    (COLL-1).
     """
     accounts = dict(Invoice.objects.filter(pk__in=list(invoice_ids)).values_list("pk", "account_id"))
     reasons: dict[int, set[Reason]] = defaultdict(set)
@@ -112,6 +113,8 @@ def in_the_way(invoice_ids: Iterable[int], *, on: date) -> dict[int, Reason]:
             reasons[invoice_id].add(KIND_OF_HOLD[Hold.Kind(kind)])
     for invoice_id in under_way(accounts):
         reasons[invoice_id].add(Reason.PENDING_PAYMENT)
+    for invoice_id in charged_back(accounts):
+        reasons[invoice_id].add(Reason.DISPUTE)
     for account_id in with_agency(set(accounts.values())):
         of_account[account_id].add(Reason.WITH_AGENCY)
     found = {pk: reasons[pk] | of_account[account_id] for pk, account_id in accounts.items()}
@@ -138,6 +141,12 @@ def under_way(invoice_ids: Collection[int]) -> set[int]:
     targets = PaymentTarget.objects.filter(invoice_id__in=list(invoice_ids))
     may_come = targets.filter(Q(is_open=True) | Q(payment__state__in=Payment.OPEN))
     return set(may_come.values_list("invoice_id", flat=True))
+
+
+def charged_back(invoice_ids: Collection[int]) -> set[int]:
+    """Those whose payment a cardholder's bank took back, and has not decided about yet."""
+    targets = PaymentTarget.objects.filter(invoice_id__in=list(invoice_ids))
+    return set(targets.filter(payment__chargebacks__state=Chargeback.State.OPEN).values_list("invoice_id", flat=True))
 
 
 def with_agency(account_ids: Collection[int]) -> set[int]:

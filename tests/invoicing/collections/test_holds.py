@@ -13,6 +13,7 @@ from invoicing.collections.policy import Reason
 from invoicing.collections.queries import in_the_way, suspended
 from invoicing.collections.restoring import suspend_account
 from invoicing.payments.excluding import excluded
+from invoicing.payments.models import Chargeback, PaymentTarget
 from invoicing.prepaid.standing import suspended_among
 from tests.invoicing.collections.factories import DUE, MIA, NOBODY, NOW, invoice, pending
 from tests.invoicing.factories import customer
@@ -100,6 +101,17 @@ class TestInTheWay:
         made = invoice()
         pending(made, state=state)
         assert in_the_way([made.pk], on=TODAY) == {made.pk: Reason.PENDING_PAYMENT}
+
+    @pytest.mark.parametrize(("state", "is_in_dispute"), [("OPEN", True), ("WON", False), ("LOST", False)])
+    def test_is_a_chargeback_that_the_bank_has_not_decided(self, state, is_in_dispute):
+        one = invoice()
+        payment = pending(one, state="SUCCEEDED")
+        PaymentTarget.objects.filter(payment=payment).update(is_open=False)
+        Chargeback.objects.create(
+            payment=payment, account=one.account, gateway_reference="dp_1", currency="USD", amount=payment.amount,
+            state=state, opened_at=NOW,
+        )  # fmt: skip
+        assert (in_the_way([one.pk], on=DUE) == {one.pk: Reason.DISPUTE}) is is_in_dispute
 
     def test_is_the_agency_for_each_invoice_of_the_account(self):
         made = invoice()
