@@ -6,9 +6,10 @@ itemization date, and what came and went since.
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import Prefetch, Q, Sum
 
@@ -17,6 +18,7 @@ from invoicing.collections.models import Hold, Placement, PlacementBatch, Placem
 from invoicing.ledger.models import LedgerAccount, LedgerEntry, Posting
 from invoicing.money import ZERO, round_money
 from invoicing.payments.models import Payment
+from invoicing.periods import DAY
 from invoicing.sellers.addresses import printed_address
 from invoicing.sellers.models import Seller
 
@@ -136,15 +138,19 @@ def _disputed(account_ids: Collection[int], batch: PlacementBatch) -> set[int]:
     return set(holds.values_list("account_id", flat=True))
 
 
-def update_rows(*, from_on: date, to_on: date, seller: Seller | None = None) -> list[list[Any]]:
-    """What the agency is to be told of some days, both included: payments, credits, recalls and write-offs."""
-    records = PlacementRecord.objects.exclude(kind=PlacementRecord.Kind.REMITTANCE).filter(on__range=(from_on, to_on))
-    if seller is not None:
-        records = records.filter(placement__batch__seller=seller)
+def update_rows(on: date, *, seller: Seller) -> list[list[Any]]:
+    """
+    What the agency is to be told of what was recorded on a day where the seller is: payments, credits, recalls and
+    write-offs. Each has its own date beside it, which may be an earlier one.
+    """
+    zone = ZoneInfo(seller.time_zone)
+    begins, ends = (datetime.combine(day, time.min, zone) for day in (on, on + DAY))
+    records = PlacementRecord.objects.filter(at__gte=begins, at__lt=ends, placement__batch__seller=seller)
+    records = records.exclude(kind=PlacementRecord.Kind.REMITTANCE)
     return [
         [
             one.placement_id, one.placement.account.number, one.placement.currency, one.on, one.get_kind_display(),
             round_money(one.amount, one.placement.currency), one.note,
         ]
-        for one in records.select_related("placement__account").order_by("on", "pk")
+        for one in records.select_related("placement__account").order_by("pk")
     ]  # fmt: skip

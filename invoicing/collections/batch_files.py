@@ -20,10 +20,12 @@ from invoicing.documents.files import sha256, write_whole
 from invoicing.documents.models import Document, Letter
 from invoicing.documents.reading import DocumentChanged, NotDrawnYet, read_document
 from invoicing.pages.sheets import csv_lines, safe_cell
+from invoicing.periods import DAY
 from invoicing.sellers.models import Seller
 
 SUMS = "SHA256SUMS"
 MISSING = "missing.txt"
+DAYS_OF_UPDATES = 7
 
 logger = logging.getLogger(__name__)
 
@@ -33,16 +35,31 @@ def write_batches(*, now: datetime) -> list[PlacementBatch]:
     Write the files of those batches that have none, under the documents' folder. Safe to run twice and beside itself.
 
     What a crash left unwritten is written the next time, and says the same: the rows are as of the hand-over.
+
+    :raises BatchDiffers: or whatever else kept one from being written, once the others are
     """
-    written = []
+    written: list[PlacementBatch] = []
+    failures: list[Exception] = []
     for pk in PlacementBatch.objects.filter(written_at=None).order_by("pk").values_list("pk", flat=True):
-        with transaction.atomic():
-            unwritten = PlacementBatch.objects.filter(written_at=None).select_related("seller")
-            batch = unwritten.select_for_update(of=("self",), skip_locked=True, no_key=True).filter(pk=pk).first()
-            if batch is not None:
-                _write(batch, now)
-                written.append(batch)
+        try:
+            written += _written(pk, now)
+        except Exception as failure:  # one batch that cannot be written keeps no other from the agency
+            logger.exception("batch %s could not be written", pk)
+            failures.append(failure)
+    if failures:
+        raise failures[0]
     return written
+
+
+@transaction.atomic
+def _written(pk: int, now: datetime) -> list[PlacementBatch]:
+    """The batch, written; nothing where somebody else writes it or has."""
+    unwritten = PlacementBatch.objects.filter(pk=pk, written_at=None).select_related("seller")
+    batch = unwritten.select_for_update(of=("self",), skip_locked=True, no_key=True).first()
+    if batch is None:
+        return []
+    _write(batch, now)
+    return [batch]
 
 
 def _write(batch: PlacementBatch, now: datetime) -> None:
@@ -136,15 +153,21 @@ def _file(name: str | None) -> str:
     return f"{quote(name or '', safe='')}.pdf"
 
 
-def write_updates(*, on: date, seller: Seller) -> str:
+def write_updates(*, today: date, seller: Seller) -> int:
     """
-    Write what the agency is to be told of a day: payments, credits, recalls, write-offs. Returns the path, or nothing.
+    Write what the agency is to be told of each of the last days, today included: what came, recalls and write-offs.
 
-    Written again as long as the day lasts, since more may come.
+    A file a day, written again while more comes: what was recorded after a day's last tick is in it too. Returns how
+    many files are new or have grown.
     """
-    rows = update_rows(from_on=on, to_on=on, seller=seller)
-    if not rows:
-        return ""
-    path = f"placements/{on:%Y-%m}/updates-{seller.pk}-{on}.csv"
-    write_whole(settings.DOCUMENTS_ROOT / path, "".join(csv_lines(UPDATE_HEADER, rows)).encode())
-    return path
+    return sum(_update_of(today - days * DAY, seller) for days in range(DAYS_OF_UPDATES))
+
+
+def _update_of(on: date, seller: Seller) -> bool:
+    rows = update_rows(on, seller=seller)
+    path = settings.DOCUMENTS_ROOT / f"placements/{on:%Y-%m}/updates-{seller.pk}-{on}.csv"
+    content = "".join(csv_lines(UPDATE_HEADER, rows)).encode()
+    if not rows or (path.is_file() and path.read_bytes() == content):
+        return False
+    write_whole(path, content)
+    return True

@@ -9,6 +9,7 @@ from invoicing.collections.placing import approve_placements
 from invoicing.collections.proposing import propose
 from invoicing.collections.sweeping import Swept
 from invoicing.sellers.models import Seller
+from invoicing.sellers.queries import today_of
 
 
 def hand_off(*, on: date, now: datetime, actor: Actor, seller: Seller | None = None, dry_run: bool = False) -> Swept:
@@ -25,7 +26,7 @@ def hand_off(*, on: date, now: datetime, actor: Actor, seller: Seller | None = N
     swept.add(propose(on=on, now=now, actor=actor, seller=seller, dry_run=dry_run))
     swept.add(approve_placements(on=on, now=now, actor=actor, seller=seller, automatic_only=True, dry_run=dry_run))
     if not dry_run:
-        swept.done["files"] += len(write_batches(now=now))
         for one in Seller.objects.order_by("pk") if seller is None else [seller]:
-            swept.done["updates"] += bool(write_updates(on=on, seller=one))
+            swept.done["updates"] += write_updates(today=today_of(one, now=now), seller=one)
+        swept.done["files"] += len(write_batches(now=now))
     return swept

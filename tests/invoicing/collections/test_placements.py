@@ -40,7 +40,7 @@ from tests.invoicing.collections.factories import (
     pending,
     statements,
 )
-from tests.invoicing.factories import customer, terms
+from tests.invoicing.factories import customer, seller, terms
 
 D = Decimal
 RIPE = date(2026, 3, 31)
@@ -365,10 +365,25 @@ class TestFollowUp:
         made, one = handed()
         pay(made, "40", on=RIPE)
         follow()
-        assert update_rows(from_on=RIPE, to_on=RIPE) == [
+        assert update_rows(RIPE, seller=seller()) == [
             [one.pk, made.account.number, "USD", RIPE, "Paid to us", D("40.00"), ""]
         ]
-        assert update_rows(from_on=RIPE + timedelta(days=1), to_on=RIPE + timedelta(days=9)) == []
+        assert update_rows(RIPE + timedelta(days=1), seller=seller()) == []
+
+    def test_tells_the_agency_of_money_that_is_booked_under_an_earlier_day(self, documents_root):
+        made, one = handed()
+        pay(made, "40", on=RIPE - timedelta(days=3))
+        daily()
+        said = (documents_root / f"placements/2026-03/updates-{seller().pk}-{RIPE}.csv").read_text()
+        assert f"{one.pk},{made.account.number},USD,2026-03-28,Paid to us,40.00," in said
+
+    def test_tells_the_agency_the_next_day_of_what_came_after_the_last_tick(self, documents_root):
+        _, one = handed()
+        assert daily().done["updates"] == 0
+        recall_placement(placement=one, why="A mistake.", actor=MIA, now=at(RIPE))
+        assert daily(RIPE + timedelta(days=1)).done["updates"] == 1
+        assert daily(RIPE + timedelta(days=1)).done["updates"] == 0
+        assert (documents_root / f"placements/2026-03/updates-{seller().pk}-{RIPE}.csv").is_file()
 
     def test_takes_a_constant_number_of_statements_a_page(self):
         pay(handed()[0], "10", on=RIPE)
@@ -478,11 +493,15 @@ class TestWriteBatches:
         folder = (documents_root / PlacementBatch.objects.latest("pk").path).parent
         assert (folder / "missing.txt").read_text() == f"invoices/{undrawn.number}.pdf\n"
 
-    def test_refuses_to_write_what_was_not_handed_over(self):
+    def test_refuses_to_write_what_was_not_handed_over_and_writes_the_others(self, monkeypatch):
+        monkeypatch.setattr(batch_files.logger, "exception", lambda *_: None)
         handed()
         PlacementBatch.objects.update(totals={"USD": "99.00"})
+        handed()
         with pytest.raises(batch_files.BatchDiffers):
             write_batches(now=NOW)
+        assert list(PlacementBatch.objects.order_by("pk").values_list("sha256", flat=True))[0] == ""
+        assert PlacementBatch.objects.exclude(sha256="").count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
