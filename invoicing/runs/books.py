@@ -6,6 +6,7 @@ from django.db import connection
 
 from invoicing.ledger.checking import Check
 from invoicing.prepaid.books import CHECKS as OF_BALANCES
+from invoicing.reports.books import CHECKS as OF_REPORTS
 from invoicing.runs.books_of_collections import CHECKS_OF_COLLECTIONS
 
 CHECKS = [
@@ -206,6 +207,7 @@ CHECKS = [
     ),
     *(Check(*one) for one in CHECKS_OF_COLLECTIONS),
     *OF_BALANCES,
+    *OF_REPORTS,
 ]
 
 

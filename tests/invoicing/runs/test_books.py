@@ -27,6 +27,8 @@ pytestmark = pytest.mark.django_db
 MARCH = date(2026, 3, 1)
 OPEN_DIFFERS = "Invoice INV-000001: 5.000 is kept as open and 0.000 as placed; its postings sum to -4.000000 and 0."
 
+NO_REVENUE = "Invoice INV-000001: its lines come to 9.000 USD of revenue, and 0 was posted."
+
 
 def check() -> tuple[int, str]:
     """The exit code of the command, and what it printed."""
@@ -108,7 +110,10 @@ class TestCheckBooks:
         entry = entry_of(books["plain"])
         plant(f"UPDATE invoicing_posting SET amount = amount + 1 WHERE entry_id = {entry.pk} AND amount < 0")
 
-        self.said(f"Ledger entry {entry.pk} ({entry.source}) is unbalanced: its USD postings sum to 1.000000.")
+        self.said(
+            f"Ledger entry {entry.pk} ({entry.source}) is unbalanced: its USD postings sum to 1.000000.",
+            "Invoice INV-000001: its lines come to 9.000 USD of revenue, and 8.000000 was posted.",
+        )
 
     def test_sees_an_entry_without_postings(self, books):
         entry = entry_of(books["plain"])
@@ -118,6 +123,7 @@ class TestCheckBooks:
             f"Ledger entry {entry.pk} ({entry.source}) has no postings, or postings of another currency or account.",
             "Invoice INV-000001 is 9.000 USD, and 0 was posted to the account.",
             OPEN_DIFFERS,
+            NO_REVENUE,
         )
 
     def test_sees_postings_of_another_account(self, books):
@@ -140,19 +146,25 @@ class TestCheckBooks:
         invoice = Invoice.objects.get(account=books["late"])
         plant(f"DELETE FROM invoicing_invoiceline WHERE invoice_id = {invoice.pk} AND position = 2")
 
-        self.said(f"Invoice {invoice.number}: subtotal 9.000 and tax 0.000 USD, and its lines sum to 4.500 and 0.000.")
+        self.said(
+            f"Invoice {invoice.number}: subtotal 9.000 and tax 0.000 USD, and its lines sum to 4.500 and 0.000.",
+            "Invoice INV-000005: its lines come to 4.500 USD of revenue, and 9.000000 was posted.",
+        )
 
     def test_sees_a_tax_that_is_not_the_sum_of_its_jurisdictions(self, books):
         plant("UPDATE invoicing_linetax SET amount = 4")
 
-        self.said("Invoice INV-000002, line 1: tax 3.920, and its jurisdictions sum to 4.000.")
+        self.said(
+            "Invoice INV-000002, line 1: tax 3.920, and its jurisdictions sum to 4.000.",
+            "Tax “Colorado”: 4.000 USD is on issued documents, and 3.920000 was posted.",
+        )
 
     def test_sees_an_issued_invoice_that_was_not_posted(self, books):
         entry = entry_of(books["plain"])
         plant(f"DELETE FROM invoicing_posting WHERE entry_id = {entry.pk}")
         plant(f"DELETE FROM invoicing_ledgerentry WHERE id = {entry.pk}")
 
-        self.said("Invoice INV-000001 is 9.000 USD, and 0 was posted to the account.", OPEN_DIFFERS)
+        self.said("Invoice INV-000001 is 9.000 USD, and 0 was posted to the account.", OPEN_DIFFERS, NO_REVENUE)
 
     def test_sees_an_invoice_posted_to_another_account(self, books):
         entry, other = entry_of(books["plain"]), books["late"].pk
@@ -168,6 +180,7 @@ class TestCheckBooks:
         self.said(
             "Invoice INV-000001 is 9.000 USD, and 0 was posted to the account.",
             "Ledger entry invoice:999999 belongs to no issued invoice.",
+            NO_REVENUE,
         )
 
     def test_sees_a_gap_in_the_numbers(self, books):
@@ -334,6 +347,22 @@ class TestCheckBooks:
         source = LedgerEntry.objects.get(kind="TOP_UP", source__startswith="top-up:").source
 
         self.said(f"Top-up None of 0 USD is {source}, and 20.000000 was posted to the balance.")
+
+    def test_sees_tax_that_was_posted_to_another_jurisdiction(self, books):
+        plant("UPDATE invoicing_posting SET category = 'Elsewhere' WHERE category = 'Colorado'")
+
+        code, said = check()
+        assert code == 1
+        assert "Tax “Elsewhere”: 0 USD is on issued documents, and " in said
+
+    def test_sees_revenue_that_was_posted_as_a_deposit(self, books):
+        entry = entry_of(books["plain"])
+        plant(
+            "UPDATE invoicing_posting SET ledger_account = 'DEPOSIT_HELD'"
+            f" WHERE entry_id = {entry.pk} AND ledger_account = 'REVENUE'"
+        )
+
+        self.said(NO_REVENUE)
 
     def test_has_a_test_for_each_check(self):
         tests = [name for name in dir(type(self)) if name.startswith("test_sees")]
