@@ -78,7 +78,7 @@ def report_page(request: HttpRequest, name: str) -> HttpResponseBase:
         fields=fields(report, asked),
         rows=[_cells(report, row, asked.currency) for row in found.rows],
         totals=_cells(report, found.totals, asked.currency, is_total=True),
-        count=found.count,
+        count=found.row_count,
         most=MOST_ROWS,
         chart=drawn(found.chart) if found.chart else None,
         csv=f"?{urlencode({**query, 'format': 'csv'})}",
@@ -117,7 +117,9 @@ def download(request: HttpRequest, export_id: int) -> FileResponse:
 
 def _exports(request: HttpRequest, name: str) -> list[ReportExport]:
     """The last ones that this person asked for."""
-    return list(ReportExport.objects.filter(user_id=request.user.pk, name=name).order_by("-made_at")[:MOST_EXPORTS])
+    return list(
+        ReportExport.objects.filter(user_id=int(request.user.pk or 0), name=name).order_by("-made_at")[:MOST_EXPORTS]
+    )
 
 
 def _cells(report: Report, row: Any, currency: str, *, is_total: bool = False) -> list[dict[str, Any]]:

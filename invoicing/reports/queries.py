@@ -1,6 +1,6 @@
 """Reading reports: the rows of a page with the totals of all, and all rows one after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -17,8 +17,8 @@ class Page(NamedTuple):
     """The first rows, how many there are, and what each column of figures of all of them comes to."""
 
     rows: list[Row]
-    count: int
-    totals: list[Decimal | int | None]
+    row_count: int
+    totals: Sequence[Decimal | int | None]
     chart: Chart | None
 
 

@@ -123,7 +123,7 @@ def summed(rows: Sequence[Row], *, label: int, value: int, series: int | None = 
     for row in rows:
         of_series = sums.setdefault(says if series is None else str(row[series]), dict.fromkeys(labels, ZERO))
         of_series[str(row[label])] += row[value]
-    kept = sorted(sums, key=lambda name: -abs(sum(sums[name].values())))
+    kept = sorted(sums, key=lambda name: -abs(sum(sums[name].values(), ZERO)))
     shown = {name: list(sums[name].values()) for name in kept[:MOST_SERIES]}
     if rest := kept[MOST_SERIES:]:
         shown["all others"] = [sum((sums[name][one] for name in rest), ZERO) for one in labels]

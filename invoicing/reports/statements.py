@@ -2,7 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Q
@@ -97,7 +97,7 @@ class _Entry(NamedTuple):
 
 def statement_of(account_id: int, *, currency: str, from_on: date, to_on: date) -> Statement:
     """From the day `from_on` to the day `to_on`, both included: four queries, by the account's own indexes."""
-    asked = {"account": account_id, "currency": currency, "from": from_on, "to": to_on}
+    asked: dict[str, Any] = {"account": account_id, "currency": currency, "from": from_on, "to": to_on}
     with connection.cursor() as cursor:
         cursor.execute(_BALANCES, asked)
         opening, deposit, prepaid, placed = cursor.fetchone()

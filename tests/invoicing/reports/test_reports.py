@@ -175,7 +175,7 @@ class TestEveryReport:
         monkeypatch.setattr("invoicing.reports.queries.MOST_ROWS", 1)
         found, report = page_of(REPORTS[name], FEBRUARY), REPORTS[name]
         rows = list(all_rows(report, FEBRUARY))
-        assert (len(found.rows), found.count) == (1, len(rows))
+        assert (len(found.rows), found.row_count) == (1, len(rows))
         for place, column in enumerate(report.columns):
             if column.is_summed:
                 assert found.totals[place] == sum(row[place] or 0 for row in rows) or (found.totals[place] is None)
