@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from django.db import connection
 
 from invoicing.ledger.checking import Check
+from invoicing.payments.books import CHECKS as OF_PAYMENTS
 from invoicing.prepaid.books import CHECKS as OF_BALANCES
 from invoicing.reports.books import CHECKS as OF_REPORTS
 from invoicing.runs.books_of_collections import CHECKS_OF_COLLECTIONS
@@ -208,6 +209,7 @@ CHECKS = [
     *(Check(*one) for one in CHECKS_OF_COLLECTIONS),
     *OF_BALANCES,
     *OF_REPORTS,
+    *OF_PAYMENTS,
 ]
 
 
