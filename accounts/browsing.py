@@ -116,7 +116,8 @@ class ReadOnlyInline(TabularInline):
 def former_versions(row: Model) -> Iterator[FormerVersion]:
     """The latest changes of a row, newest first, from the copies that the database keeps of its former values."""
     events = getattr(row, "events", None)
-    if events is None:
+    # A model may call something else its events, as a payment does the notices of its gateway.
+    if events is None or not hasattr(events.model, "pgh_created_at"):
         return
     log = list(_log_of(row))
     fields = [field for field in row._meta.concrete_fields if hasattr(events.model, field.attname)]

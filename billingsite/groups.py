@@ -19,9 +19,9 @@ AGENT_MAY = (
     "accounts.change_account", "accounts.add_contact", "accounts.change_contact", "accounts.delete_contact",
     "invoicing.resend_invoice", "invoicing.retry_parked",
     "invoicing.take_payment", "invoicing.book_payment", "invoicing.allocate_payment",
-    "invoicing.place_hold", "invoicing.retry_notice",
+    "invoicing.place_hold", "invoicing.retry_notice", "invoicing.work_order",
 )  # fmt: skip
-EDITED = ("billingterms", "product", "plan", "price", "vendor", "taxrate", "seller", "numberseries")
+EDITED = ("billingterms", "product", "plan", "price", "vendor", "taxrate", "seller", "numberseries", "cardfeerate")
 MANAGER_MAY = (
     *AGENT_MAY,
     "invoicing.start_run", "invoicing.approve_run", "invoicing.issue_credit_note", "invoicing.import_book",
@@ -30,7 +30,7 @@ MANAGER_MAY = (
     "invoicing.suspend_account", "invoicing.approve_placement", "invoicing.book_remittance", "invoicing.write_off",
     "invoicing.add_platformendpoint", "invoicing.change_platformendpoint",
     *(f"invoicing.{verb}_{model}" for verb in ("add", "change") for model in EDITED),
-    *(f"invoicing.delete_{model}" for model in ("product", "plan", "price", "vendor", "taxrate")),
+    *(f"invoicing.delete_{model}" for model in ("product", "plan", "price", "vendor", "taxrate", "cardfeerate")),
 )  # fmt: skip
 MAY = {AGENT: AGENT_MAY, MANAGER: MANAGER_MAY, AUDITOR: ()}
 

@@ -17,6 +17,8 @@ class InvoicingConfig(AppConfig):
             composers.register(kind, letters.LetterComposer(kind))
         # Payments and balances stand below collections, and are told from here what it knows.
         collections = import_module("invoicing.collections.queries")
+        paying = import_module("invoicing.payments.of_invoices").paid_by
+        import_module("invoicing.invoices.paid").register(paying)
         import_module("invoicing.payments.excluding").exclude(collections.not_charged)
         import_module("invoicing.prepaid.standing").register(collections.suspended)
         # What a payment or its return means for a balance comes before what the balance means for a suspension.

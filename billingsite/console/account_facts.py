@@ -3,14 +3,16 @@
 from datetime import date
 from typing import Any
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from accounts.models import Account, Contact, Decision
+from invoicing.collections.standing import standing_of
 from invoicing.invoices.models import Invoice
 from invoicing.ledger.balances import balances_of
-from invoicing.ledger.models import LedgerAccount, LedgerEntry, Posting
+from invoicing.ledger.models import LedgerAccount, LedgerEntry
 from invoicing.money import format_money, format_quantity, format_rate
+from invoicing.payments.queries import InvoiceStatus, StatusOf, invoice_status
 from invoicing.runs.models import RunItem
 from invoicing.subscriptions.models import BillingDayChange, QuantityChange, Subscription
 
@@ -24,6 +26,17 @@ BALANCE_WORDS = {
     LedgerAccount.COLLECTIONS: "With the collections agency",
 }
 
+STATUS_WORDS = {status: status.value.replace("_", " ").lower() for status in InvoiceStatus}
+STATUS_TONES = {
+    InvoiceStatus.PAID: "good",
+    InvoiceStatus.CREDITED: "good",
+    InvoiceStatus.PENDING: "warn",
+    InvoiceStatus.PART_PAID: "warn",
+    InvoiceStatus.OVERDUE: "bad",
+    InvoiceStatus.WITH_AGENCY: "bad",
+    InvoiceStatus.WRITTEN_OFF: "bad",
+}
+
 
 def overview(account: Account, today: date) -> dict[str, Any]:
     """Balances, how it is billed, and what stands in the way of billing it."""
@@ -31,16 +44,21 @@ def overview(account: Account, today: date) -> dict[str, Any]:
     coming = BillingDayChange.objects.filter(account=account, effective_on__gte=today).order_by("effective_on")
     return {
         "profile": getattr(account, "billing_profile", None),
-        "balances": [
-            # What is held of the customer's stands as a credit in the books, and is shown as an amount.
-            (BALANCE_WORDS[LedgerAccount(ledger_account)], format_money(_as_shown(ledger_account, amount), currency))
-            for ledger_account, currency, amount in balances_of(account.pk)
-        ],
+        "standing": standing_of(account.pk, on=today),
+        "balances": shown_balances(account),
         "parked": parked.select_related("run").first(),
         "day_change": coming.first(),
         "exemptions": list(account.tax_exemptions.order_by("-valid_from_on")[:SHOWN]),
         "clients": list(account.clients.order_by("number")[: SHOWN + 1]),
     }
+
+
+def shown_balances(account: Account) -> list[tuple[str, str]]:
+    """What is held of the customer's stands as a credit in the books, and is shown as an amount."""
+    return [
+        (BALANCE_WORDS[LedgerAccount(ledger_account)], format_money(_as_shown(ledger_account, amount), currency))
+        for ledger_account, currency, amount in balances_of(account.pk)
+    ]
 
 
 def _as_shown(ledger_account: str, amount: Any) -> Any:
@@ -81,25 +99,28 @@ def invoices(account: Account, today: date) -> dict[str, Any]:
         Invoice.objects.filter(account=account, status=Invoice.Status.ISSUED)
         .defer("buyer").order_by("-issued_on", "-pk")[: SHOWN + 1]
     )  # fmt: skip
-    open_amounts = dict(
-        Posting.objects.filter(
-            invoice_id__in=[invoice.pk for invoice in found], ledger_account=LedgerAccount.RECEIVABLE
-        )
-        .order_by()
-        .values_list("invoice_id")
-        .annotate(Sum("amount"))
-    )
+    statuses = invoice_status([invoice.pk for invoice in found], on=today)
     rows = [
         {
             "invoice": invoice,
             "is_credit": invoice.kind == Invoice.Kind.CREDIT_NOTE,
             "total": format_money(invoice.total, invoice.currency),
-            "open": format_money(open_amounts[invoice.pk], invoice.currency) if open_amounts.get(invoice.pk) else "",
-            "overdue": bool(open_amounts.get(invoice.pk)) and invoice.due_on < today,
+            **_status_shown(statuses.get(invoice.pk), invoice.currency),
         }
         for invoice in found[:SHOWN]
     ]
     return {"invoices": rows, "more": len(found) > SHOWN}
+
+
+def _status_shown(status: StatusOf | None, currency: str) -> dict[str, Any]:
+    """A credit note has no status."""
+    if status is None:
+        return {"open": "", "status": "", "tone": ""}
+    return {
+        "open": format_money(status.open, currency) if status.open else "",
+        "status": STATUS_WORDS[status.status],
+        "tone": STATUS_TONES.get(status.status, ""),
+    }
 
 
 def ledger(account: Account, today: date) -> dict[str, Any]:

@@ -2,20 +2,23 @@
 
 from typing import Any
 
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from accounts.models import Account
-from billingsite.console import account_facts
+from billingsite.console import account_facts, account_money
 from billingsite.console.request_kinds import KINDS
 from billingsite.console.timeline import timeline
+from invoicing.pages.acting import buttons_for_account
 
 TABS = {
     "overview": account_facts.overview,
     "contacts": account_facts.contacts,
     "services": account_facts.services,
     "invoices": account_facts.invoices,
+    "money": account_money.money,
     "ledger": account_facts.ledger,
     "decisions": account_facts.decisions,
 }
@@ -41,6 +44,7 @@ def account_page(request: HttpRequest, account: Account, context: dict[str, Any]
             "requests": [
                 kind for kind in KINDS.values() if not kind.of_contact and request.user.has_perm(kind.permission)
             ],
+            "money_buttons": buttons_for_account(admin.site, request, account) if tab == "money" else [],
             "may_change_contacts": request.user.has_perm("accounts.change_contact"),
             "today": today,
         },

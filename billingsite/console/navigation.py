@@ -31,6 +31,8 @@ class Group:
 
 MAY_REPORT = "invoicing.view_reports"
 
+_FAILED, _BACK, _REST = "queue=failed", "queue=returned", "queue=unallocated"
+_OPEN, _PARKED = "state__exact=OPEN", "state__exact=PARKED"
 NAVIGATION = (
     Group("Work", (
         Link("Dashboard", "space_dashboard", "index"),
@@ -39,6 +41,16 @@ NAVIGATION = (
         Link(
             "Failed deliveries", "unsubscribe", "invoicing_delivery_changelist", "invoicing.view_delivery", "failed=1"
         ),
+        Link("Failed payments", "credit_card_off", "invoicing_payment_changelist", "invoicing.view_payment", _FAILED),
+        Link("Returned payments", "keyboard_return", "invoicing_payment_changelist", "invoicing.view_payment", _BACK),
+        Link("Chargebacks", "gpp_bad", "invoicing_chargeback_changelist", "invoicing.view_chargeback", _OPEN),
+        Link("Unallocated money", "savings", "invoicing_payment_changelist", "invoicing.view_payment", _REST),
+        Link("Gateway notices", "inbox", "invoicing_webhookevent_changelist", "invoicing.view_webhookevent", _PARKED),
+        Link("Stuck top-ups", "battery_alert", "invoicing_topup_changelist", "invoicing.view_topup", "queue=stuck"),
+        Link("Suspensions", "block", "invoicing_suspension_changelist", "invoicing.view_suspension"),
+        Link("Hand-over", "outbound", "invoicing_placement_changelist", "invoicing.view_placement"),
+        Link("Platform notices", "campaign", "invoicing_platformnotice_changelist", "invoicing.view_platformnotice"),
+        Link("Orders", "assignment", "invoicing_order_changelist", "invoicing.view_order"),
     )),
     Group("Book", (
         Link("Accounts", "apartment", "accounts_account_changelist", "accounts.view_account"),
@@ -50,6 +62,17 @@ NAVIGATION = (
     Group("Money", (
         Link("Invoices", "receipt_long", "invoicing_invoice_changelist", "invoicing.view_invoice"),
         Link("Credit notes", "assignment_return", "invoicing_creditnote_changelist", "invoicing.view_creditnote"),
+        Link("Payments", "payments", "invoicing_payment_changelist", "invoicing.view_payment"),
+        Link("Payment methods", "credit_card", "invoicing_paymentmethod_changelist", "invoicing.view_paymentmethod"),
+        Link("Prepaid balances", "account_balance_wallet", "invoicing_prepaidbalance_changelist",
+             "invoicing.view_prepaidbalance"),
+        Link("Top-ups", "add_card", "invoicing_topup_changelist", "invoicing.view_topup"),
+        Link("Top-up agreements", "autorenew", "invoicing_topupagreement_changelist",
+             "invoicing.view_topupagreement"),
+        Link("Holds and promises", "front_hand", "invoicing_hold_changelist", "invoicing.view_hold"),
+        Link("Reminders", "notifications", "invoicing_reminder_changelist", "invoicing.view_reminder"),
+        Link("Agency batches", "folder_zip", "invoicing_placementbatch_changelist", "invoicing.view_placementbatch"),
+        Link("Letters", "mail", "invoicing_letter_changelist", "invoicing.view_letter"),
         Link("Ledger", "menu_book", "invoicing_ledgerentry_changelist", "invoicing.view_ledgerentry"),
         Link("Postings", "compare_arrows", "invoicing_posting_changelist", "invoicing.view_posting"),
     )),
@@ -69,6 +92,7 @@ NAVIGATION = (
         Link("Plans and prices", "sell", "invoicing_plan_changelist", "invoicing.view_plan"),
         Link("Vendors", "storefront", "invoicing_vendor_changelist", "invoicing.view_vendor"),
         Link("Billing terms", "gavel", "invoicing_billingterms_changelist", "invoicing.view_billingterms"),
+        Link("Card fee", "percent", "invoicing_cardfeerate_changelist", "invoicing.view_cardfeerate"),
     ), open=False),
     Group("Tax", (
         Link("Rates", "percent", "invoicing_taxrate_changelist", "invoicing.view_taxrate"),
@@ -81,6 +105,9 @@ NAVIGATION = (
     Group("Settings", (
         Link("Seller", "store", "invoicing_seller_changelist", "invoicing.view_seller"),
         Link("Number series", "tag", "invoicing_numberseries_changelist", "invoicing.view_numberseries"),
+        Link("API tokens", "vpn_key", "accounts_apitoken_changelist", "accounts.view_apitoken"),
+        Link("Platform endpoints", "webhook", "invoicing_platformendpoint_changelist",
+             "invoicing.view_platformendpoint"),
         Link("Users", "group", "auth_user_changelist", "auth.view_user"),
         Link("Groups", "admin_panel_settings", "auth_group_changelist", "auth.view_group"),
         Link("Second factors", "key", "mfa_authenticator_changelist", "mfa.view_authenticator"),

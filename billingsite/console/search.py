@@ -1,4 +1,4 @@
-"""One box for everything: account numbers and names, contacts' names and e-mail addresses, invoice numbers."""
+"""One box for everything: accounts, contacts, invoice numbers, and payments by their references."""
 
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ from billingsite.console import navigation
 from billingsite.console.timeline import invoice_link
 from invoicing.invoices.models import Invoice
 from invoicing.money import format_money
+from invoicing.payments.models import Payment
 
 SHOWN = 20
 
@@ -43,6 +44,7 @@ def search(request: HttpRequest, words: str) -> list[Hits]:
         ("accounts.view_account", "Accounts", _accounts),
         ("accounts.view_contact", "Contacts", _contacts),
         ("invoicing.view_invoice", "Invoices and credit notes", _invoices),
+        ("invoicing.view_payment", "Payments", _payments),
     )
     found = []
     for permission, title, find in kinds:
@@ -97,4 +99,19 @@ def _invoices(words: str) -> list[Hit]:
             "receipt_long",
         )
         for invoice in found[: SHOWN + 1]
+    ]
+
+
+def _payments(words: str) -> list[Hit]:
+    """By a check's number, a wire's reference, or the gateway's name for it: the whole of it."""
+    named = Payment.objects.filter(Q(reference=words) | Q(gateway_reference=words)).select_related("account")
+    return [
+        Hit(
+            f"Payment {payment.pk} {payment.reference or payment.gateway_reference}",
+            f"{format_money(payment.amount, payment.currency)}, {payment.get_state_display().lower()}, "
+            f"{payment.on:%-d %B %Y}, {payment.account}",
+            reverse("admin:invoicing_payment_change", args=[payment.pk]),
+            "payments",
+        )
+        for payment in named.order_by("-pk")[: SHOWN + 1]
     ]

@@ -1,16 +1,18 @@
 """What needs doing: each heap of work with its size and where it is done."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
 from django.core.cache import cache
 from django.db.models import Min, QuerySet
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from accounts.actors import Role
 from accounts.models import Account, ContactRole
+from billingsite.console import money_work
+from billingsite.console.cards import Card
+from billingsite.console.cards import list_address as _list
 from invoicing.documents.models import Delivery, Document
 from invoicing.invoices.models import Invoice
 from invoicing.runs.models import Run, RunItem
@@ -19,17 +21,6 @@ from invoicing.subscriptions.models import OneOffCharge
 # Workers look every minute or so; what nobody took for so long means that none is at work.
 ALARMING = timedelta(minutes=15)
 SECONDS_KEPT = 60
-
-
-@dataclass(frozen=True)
-class Card:
-    """One heap of work: how much, of what, and the page where it is worked off."""
-
-    count: str
-    title: str
-    hint: str
-    link: str
-    is_bad: bool = False
 
 
 def cards(request: HttpRequest, now: datetime) -> list[Card]:
@@ -41,6 +32,7 @@ def cards(request: HttpRequest, now: datetime) -> list[Card]:
         ("invoicing.view_document", _parked_documents, _undrawn),
         ("accounts.view_account", _without_primary, _nobody_speaks),
         ("invoicing.view_oneoffcharge", _waiting_charges().count, _to_authorize),
+        *money_work.heaps(now),
         ("invoicing.view_run", lambda: _minutes_unclaimed(now), _unclaimed),
     )
     found = []
@@ -127,10 +119,3 @@ def _unclaimed(minutes: int) -> Card:
     waited = f"{days:,} days" if days > 1 else f"{hours} hours" if hours > 1 else f"{minutes} minutes"
     hint = "Documents or mails that no worker has taken. Is a worker running?"
     return Card(waited, "Work nobody takes", hint, _list("delivery", "state__exact=PENDING"), is_bad=True)
-
-
-def _list(model: str, query: str) -> str:
-    try:
-        return f"{reverse(f'admin:invoicing_{model}_changelist')}?{query}"
-    except NoReverseMatch:
-        return reverse("admin:index")

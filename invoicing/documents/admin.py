@@ -176,7 +176,8 @@ def each_by_itself(request: HttpRequest, rows: Iterable[Any], do: Callable[[Any]
 
 
 def subject_address(document: Document) -> str:
-    return reverse(SUBJECT_PAGES[document.kind], args=[document.subject_id])
+    """Whatever is no invoice or credit note is a letter."""
+    return reverse(SUBJECT_PAGES.get(document.kind, "admin:invoicing_letter_change"), args=[document.subject_id])
 
 
 def subject_link(document: Document) -> str:

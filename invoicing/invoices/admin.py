@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
@@ -14,8 +15,9 @@ from unfold.decorators import display
 from accounts.finding import accounts_beginning_with
 from invoicing.catalog.models import BillingTerms
 from invoicing.documents.models import Delivery
-from invoicing.invoices.models import CreditNote, Invoice
+from invoicing.invoices.models import CreditNote, Invoice, OpenInvoice
 from invoicing.invoices.pages import InvoicePages
+from invoicing.invoices.paid import paid
 from invoicing.invoices.showing import mail_states, page_of
 from invoicing.pages.money import amount_cell
 from invoicing.pages.readonly import PagedAdmin
@@ -47,7 +49,7 @@ class TermsFilter(admin.SimpleListFilter):
 class MoneyDocumentAdmin(InvoicePages, PagedAdmin):
     """What invoices and credit notes have in common."""
 
-    list_display = ("name", "badge", "date", "account_link", "terms", "amount", "mail")
+    list_display = ("name", "badge", "date", "account_link", "terms", "amount", "still_open", "mail")
     list_display_links = ("name",)
     list_filter: Sequence[Any] = (("status", ChoicesDropdownFilter), TermsFilter, ("issued_on", RangeDateFilter))
     list_select_related = ("account",)
@@ -71,7 +73,12 @@ class MoneyDocumentAdmin(InvoicePages, PagedAdmin):
 
     def complete(self, rows: Sequence[Invoice]) -> None:
         states = mail_states(rows)
+        unsettled = {
+            one.invoice_id: one.amount + one.placed
+            for one in OpenInvoice.objects.filter(invoice__in=[invoice.pk for invoice in rows])
+        }
         for invoice in rows:
+            invoice.open_amount = unsettled.get(invoice.pk)  # type: ignore[attr-defined]
             invoice.mail_state = states.get(invoice.pk, "")  # type: ignore[attr-defined]
 
     def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -83,6 +90,7 @@ class MoneyDocumentAdmin(InvoicePages, PagedAdmin):
             invoice=invoice,
             object=invoice,
             urls=self.names,
+            paid=paid(invoice, today=timezone.localdate()),
             **page_of(invoice),
         )
 
@@ -112,6 +120,10 @@ class MoneyDocumentAdmin(InvoicePages, PagedAdmin):
     @display(description="Total", ordering="total")
     def amount(self, invoice: Invoice) -> str:
         return amount_cell(invoice.total, invoice.currency)
+
+    @display(description="Open")
+    def still_open(self, invoice: Any) -> str:
+        return amount_cell(invoice.open_amount, invoice.currency) if invoice.open_amount else ""
 
     @display(description="Mail", label=MAIL_BADGES)
     def mail(self, invoice: Any) -> str:

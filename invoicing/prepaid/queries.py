@@ -1,6 +1,6 @@
 """Which balances call for something, asked of the database."""
 
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from invoicing.prepaid.models import TopUp, TopUpAgreement
 
@@ -20,3 +20,10 @@ def charged_top_ups() -> list[int]:
     """Top-ups whose money came and that are not on the balance."""
     charged = TopUp.objects.filter(state=TopUp.State.CHARGED)
     return list(charged.order_by("pk").values_list("pk", flat=True))
+
+
+def stuck_top_ups() -> QuerySet[TopUp]:
+    """What waits for a person: charged and not credited, and the account's latest where that failed."""
+    later = TopUp.objects.filter(account=OuterRef("account"), pk__gt=OuterRef("pk"))
+    failed = Q(state=TopUp.State.FAILED) & ~Exists(later)
+    return TopUp.objects.filter(Q(state=TopUp.State.CHARGED) | failed)

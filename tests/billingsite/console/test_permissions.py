@@ -9,10 +9,11 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from accounts.models import Account, AuditEntry, Contact, Decision
+from accounts.models import Account, ApiToken, AuditEntry, Contact, Decision
 from invoicing import models as rooms
 from tests.billingsite.console.conftest import signed_in
 from tests.invoicing.console_seed import seed_console
+from tests.invoicing.money_seed import seed_money
 
 STAFF = {"agent", "manager", "auditor"}
 WORK = {"agent", "manager"}
@@ -23,11 +24,15 @@ READ_ONLY = {
     *("accounts_account", "accounts_contact", "accounts_decision", "accounts_auditentry"),
     *("invoicing_price", "invoicing_delivery", "invoicing_document", "invoicing_invoice", "invoicing_creditnote"),
     *("invoicing_ledgerentry", "invoicing_posting", "invoicing_run", "invoicing_runitem", "invoicing_subscription"),
-    *("invoicing_oneoffcharge", "invoicing_exemption"),
+    *("invoicing_oneoffcharge", "invoicing_exemption", "invoicing_payment", "invoicing_paymentmethod"),
+    *("invoicing_chargeback", "invoicing_webhookevent", "invoicing_letter", "invoicing_prepaidbalance"),
+    *("invoicing_topup", "invoicing_topupagreement", "invoicing_hold", "invoicing_suspension", "invoicing_reminder"),
+    *("invoicing_platformnotice", "invoicing_platformendpoint", "invoicing_placement", "invoicing_placementbatch"),
+    *("invoicing_order", "accounts_apitoken"),
 }
 EDITED = {
     *("invoicing_product", "invoicing_plan", "invoicing_vendor", "invoicing_billingterms", "invoicing_taxrate"),
-    *("invoicing_seller", "invoicing_numberseries"),
+    *("invoicing_seller", "invoicing_numberseries", "invoicing_cardfeerate"),
 }
 SUPERUSERS = {
     *("auth_user", "auth_group", "mfa_authenticator"),
@@ -78,6 +83,31 @@ PAGES = {
     "invoicing_run_continue": (MANAGER, MANAGER),
     "invoicing_run_propose_again": (WORK, WORK),
     "invoicing_run_start_a_run": (MANAGER, MANAGER),
+    "invoicing_letter_pdf": OF_ANY_STAFF,
+    "invoicing_placementbatch_file": OF_ANY_STAFF,
+    **dict.fromkeys(
+        (
+            *("invoicing_payment_allocate", "invoicing_payment_take_back", "invoicing_payment_look"),
+            *("invoicing_payment_book", "invoicing_payment_charge", "invoicing_hold_lift", "invoicing_hold_place"),
+            *("invoicing_platformnotice_retry", "invoicing_platformnotice_by_hand"),
+            *("invoicing_order_start", "invoicing_order_finish", "invoicing_order_cancel"),
+        ),
+        (WORK, WORK),
+    ),
+    **dict.fromkeys(
+        (
+            *("invoicing_payment_refund", "invoicing_webhookevent_resolve", "invoicing_webhookevent_retry"),
+            *("invoicing_prepaidbalance_top_up", "invoicing_prepaidbalance_migrate"),
+            *("invoicing_suspension_restore", "invoicing_suspension_suspend", "invoicing_suspension_sweep"),
+            *("invoicing_reminder_remind", "invoicing_placement_hand_off", "invoicing_placement_approve_all"),
+            *("invoicing_placement_approve", "invoicing_placement_decline", "invoicing_placement_recall"),
+            *("invoicing_placement_remittance", "invoicing_placement_write_off"),
+            *("invoicing_placement_write_off_invoice", "invoicing_platformendpoint_new"),
+            *("invoicing_platformendpoint_edit", "invoicing_platformendpoint_renew"),
+            *("accounts_apitoken_new", "accounts_apitoken_revoke"),
+        ),
+        (MANAGER, MANAGER),
+    ),
 }
 # Signing in and out is everybody's; `autocomplete` and `view_on_site` answer for the models, with their permissions.
 EVERYBODYS = {"login", "logout", "autocomplete", "view_on_site"}
@@ -130,6 +160,8 @@ def console_urls(patterns=None, before: str = "") -> list[tuple[str, str, list[s
 def address_of(name: str, route: str) -> str:
     """Its address, for the first row that there is of its model."""
     sample = {
+        "<int:row_id>": _first_of(name),
+        "<path:file_name>": "hand-over.csv",
         "<int:run_id>": rooms.Run.objects.latest("pk").pk,
         "<int:account_id>": Account.objects.earliest("pk").pk,
         "<int:invoice_id>": rooms.Invoice.objects.filter(status="ISSUED").earliest("pk").pk,
@@ -146,9 +178,9 @@ def address_of(name: str, route: str) -> str:
 
 def _first_of(name: str) -> int:
     own = {"accounts_account": Account, "accounts_contact": Contact, "accounts_decision": Decision,
-           "accounts_auditentry": AuditEntry}  # fmt: skip
+           "accounts_auditentry": AuditEntry, "accounts_apitoken": ApiToken}  # fmt: skip
     of_rooms = {f"invoicing_{model.lower()}": getattr(rooms, model) for model in rooms.__all__}
-    model = (own | of_rooms).get(name.rpartition("_")[0])
+    model = (own | of_rooms).get("_".join(name.split("_")[:2]))
     row = model.objects.order_by("pk").first() if model else None
     return row.pk if row else 1
 
@@ -173,6 +205,7 @@ def test_each_page_has_a_cell():
 @pytest.fixture
 def pages(db):
     seed_console()
+    seed_money()
     return [(name, address_of(name, route), cell(name)) for name, route, _ in console_urls() if name not in EVERYBODYS]
 
 

@@ -1,0 +1,94 @@
+"""What needs doing about money: payments, notices, chargebacks, top-ups, suspensions, hand-overs."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, cast
+
+from django.core.cache import cache
+from django.db.models import Q, QuerySet
+
+from billingsite.console.cards import Card, list_address
+from invoicing.collections.models import Placement, PlatformNotice, Suspension
+from invoicing.payments import queues
+from invoicing.prepaid.queries import stuck_top_ups
+
+SECONDS_KEPT = 60
+# Enough to say that it is much; nobody needs it to the last one.
+MOST = 1000
+
+Heap = tuple[str, Callable[[], int], Callable[[int], Card]]
+
+
+def heaps(now: datetime) -> list[Heap]:
+    """Each with the permission to see it, how to count it, and its card. Counted to a bound, kept for a minute."""
+    payment, notice = "invoicing.view_payment", "invoicing.view_webhookevent"
+    due = Suspension.objects.filter(state=Suspension.State.WARNED, effective_on__lte=now.date())
+    proposed = Placement.objects.filter(state=Placement.State.PROPOSED)
+    parked = Q(state=PlatformNotice.State.PARKED)
+    by_hand = Q(state=PlatformNotice.State.PENDING, endpoint=None)
+    return [
+        (payment, _counted("failed-payments", queues.to_look_at()), _failed),
+        (payment, _counted("unallocated", queues.with_rest()), _unallocated),
+        ("invoicing.view_chargeback", _counted("chargebacks", queues.open_chargebacks()), _chargebacks),
+        (notice, _counted("parked-notices", queues.parked_notices()), _notices),
+        ("invoicing.view_topup", _counted("stuck-top-ups", stuck_top_ups()), _top_ups),
+        ("invoicing.view_suspension", _counted("suspensions-due", due), _suspensions),
+        ("invoicing.view_placement", _counted("placements", proposed), _placements),
+        (
+            "invoicing.view_platformnotice",
+            _counted("untold", PlatformNotice.objects.filter(parked | by_hand)),
+            _untold,
+        ),
+    ]
+
+
+def _counted(name: str, rows: QuerySet[Any]) -> Callable[[], int]:
+    def count() -> int:
+        return rows.order_by()[:MOST].count()
+
+    return lambda: cast(int, cache.get_or_set(f"console:{name}", count, SECONDS_KEPT))
+
+
+def _figure(count: int) -> str:
+    return f"{MOST:,} or more" if count >= MOST else f"{count:,}"
+
+
+def _failed(count: int) -> Card:
+    hint = "Without an answer, or declined while the invoice is still open."
+    return Card(_figure(count), "Failed payments", hint, list_address("payment", "queue=failed"), is_bad=True)
+
+
+def _unallocated(count: int) -> Card:
+    hint = "Money that came and stands on no invoice: allocate it, or leave it as credit."
+    return Card(_figure(count), "Payments not all used", hint, list_address("payment", "queue=unallocated"))
+
+
+def _chargebacks(count: int) -> Card:
+    hint = "A cardholder's bank took a payment back: answer it at the gateway in time."
+    return Card(_figure(count), "Open chargebacks", hint, list_address("chargeback", "state__exact=OPEN"), is_bad=True)
+
+
+def _notices(count: int) -> Card:
+    hint = "What a gateway told us and nobody can make sense of."
+    address = list_address("webhookevent", "state__exact=PARKED")
+    return Card(_figure(count), "Gateway notices", hint, address, is_bad=True)
+
+
+def _top_ups(count: int) -> Card:
+    hint = "Charged and not credited, or failed: the balance did not get its money."
+    return Card(_figure(count), "Stuck top-ups", hint, list_address("topup", "queue=stuck"), is_bad=True)
+
+
+def _suspensions(count: int) -> Card:
+    hint = "SUSP-1: warned of, and their day has come; the next sweep withholds service."
+    return Card(_figure(count), "Suspensions due", hint, list_address("suspension", "state__exact=WARNED"))
+
+
+def _placements(count: int) -> Card:
+    hint = "COLL-1: a manager hands them over, or says why not."
+    return Card(_figure(count), "Hand-overs to approve", hint, list_address("placement", "state__exact=PROPOSED"))
+
+
+def _untold(count: int) -> Card:
+    hint = "The platform could not be told, or there is no endpoint: do it by hand."
+    return Card(_figure(count), "Platform notices", hint, list_address("platformnotice", "untold=1"), is_bad=True)

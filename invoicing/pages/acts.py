@@ -1,0 +1,81 @@
+"""What staff may do to a row of a list: a page that asks what is needed, one operation, and its answer in words."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django import forms
+
+from accounts.actors import Actor
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for: of which row (an account, or nothing of a list), with which values, by whom and when."""
+
+    row: Any
+    values: Mapping[str, Any]
+    actor: Actor
+    now: datetime
+
+
+class ActForm(forms.Form):
+    """What an act needs to know; it is told the row, from which it may take its choices."""
+
+    def __init__(self, *args: Any, row: Any, now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.row, self.now = row, now
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Fit the fields to the row."""
+
+    def choose(self, name: str, choices: Sequence[tuple[Any, Any]]) -> None:
+        """The choices of a field, read from the row."""
+        self.fields[name].choices = choices  # type: ignore[attr-defined]
+
+
+class WhyForm(ActForm):
+    why = forms.CharField(label="Why", max_length=300, help_text="It stands in the record of what was done.")
+
+
+class DayInput(forms.DateInput):
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%d")
+
+
+Facts = Sequence[tuple[str, Any]]
+
+
+def _always(row: Any) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Act:
+    """
+    One thing that may be done. `perform` calls its operation and says what was done.
+
+    `offered` says of which rows it makes sense, so that a button is not shown in vain; whether it may be done the
+    operation decides. With a `preview`, its facts are shown first, and a second button does it.
+    """
+
+    name: str
+    label: str
+    permission: str
+    perform: Callable[[Asked], str]
+    refusals: tuple[type[Exception], ...]
+    explanation: str = ""
+    form: type[ActForm] = ActForm
+    button: str = ""
+    danger: bool = False
+    offered: Callable[[Any], bool] = field(default=_always)
+    preview: Callable[[Asked], Facts] | None = None
+
+    @property
+    def sends(self) -> str:
+        """What stands on the button that does it."""
+        return self.button or self.label.rstrip("…")
