@@ -1,11 +1,12 @@
 """What needs doing about money: payments, notices, chargebacks, top-ups, suspensions, hand-overs."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 
 from django.core.cache import cache
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 
 from billingsite.console.cards import Card, list_address
 from invoicing.collections.models import Placement, PlatformNotice, Suspension
@@ -13,6 +14,7 @@ from invoicing.payments import queues
 from invoicing.prepaid.queries import stuck_top_ups
 
 SECONDS_KEPT = 60
+KEPT_AS = "console:money-work"
 # Enough to say that it is much; nobody needs it to the last one.
 MOST = 1000
 
@@ -20,33 +22,32 @@ Heap = tuple[str, Callable[[], int], Callable[[int], Card]]
 
 
 def heaps(now: datetime) -> list[Heap]:
-    """Each with the permission to see it, how to count it, and its card. Counted to a bound, kept for a minute."""
-    payment, notice = "invoicing.view_payment", "invoicing.view_webhookevent"
-    due = Suspension.objects.filter(state=Suspension.State.WARNED, effective_on__lte=now.date())
-    proposed = Placement.objects.filter(state=Placement.State.PROPOSED)
+    """Each with the permission to see it, how to count it, and its card. One query for all, kept for a minute."""
+
+    def counted(name: str) -> Callable[[], int]:
+        return lambda: cast(Counter[str], cache.get_or_set(KEPT_AS, lambda: _counts(now), SECONDS_KEPT))[name]
+
+    return [(permission, counted(name), card) for name, (permission, card) in CARDS.items()]
+
+
+def _counts(now: datetime) -> Counter[str]:
+    """How many there are in each heap, to a bound."""
     parked = Q(state=PlatformNotice.State.PARKED)
     by_hand = Q(state=PlatformNotice.State.PENDING, endpoint=None)
-    return [
-        (payment, _counted("failed-payments", queues.to_look_at()), _failed),
-        (payment, _counted("unallocated", queues.with_rest()), _unallocated),
-        ("invoicing.view_chargeback", _counted("chargebacks", queues.open_chargebacks()), _chargebacks),
-        (notice, _counted("parked-notices", queues.parked_notices()), _notices),
-        ("invoicing.view_topup", _counted("stuck-top-ups", stuck_top_ups()), _top_ups),
-        ("invoicing.view_suspension", _counted("suspensions-due", due), _suspensions),
-        ("invoicing.view_placement", _counted("placements", proposed), _placements),
-        (
-            "invoicing.view_platformnotice",
-            _counted("untold", PlatformNotice.objects.filter(parked | by_hand)),
-            _untold,
-        ),
-    ]
-
-
-def _counted(name: str, rows: QuerySet[Any]) -> Callable[[], int]:
-    def count() -> int:
-        return rows.order_by()[:MOST].count()
-
-    return lambda: cast(int, cache.get_or_set(f"console:{name}", count, SECONDS_KEPT))
+    rows: dict[str, QuerySet[Any]] = {
+        "payments": queues.to_look_at(),
+        "unallocated": queues.with_rest(),
+        "chargebacks": queues.open_chargebacks(),
+        "notices": queues.parked_notices(),
+        "top-ups": stuck_top_ups(),
+        "suspensions": Suspension.objects.filter(state=Suspension.State.WARNED, effective_on__lte=now.date()),
+        "placements": Placement.objects.filter(state=Placement.State.PROPOSED),
+        "untold": PlatformNotice.objects.filter(parked | by_hand),
+    }
+    first, *rest = (
+        of.order_by().annotate(heap=Value(name)).values_list("heap", flat=True)[:MOST] for name, of in rows.items()
+    )
+    return Counter(first.union(*rest, all=True))
 
 
 def _figure(count: int) -> str:
@@ -92,3 +93,15 @@ def _placements(count: int) -> Card:
 def _untold(count: int) -> Card:
     hint = "The platform could not be told, or there is no endpoint: do it by hand."
     return Card(_figure(count), "Platform notices", hint, list_address("platformnotice", "untold=1"), is_bad=True)
+
+
+CARDS: dict[str, tuple[str, Callable[[int], Card]]] = {
+    "payments": ("invoicing.view_payment", _failed),
+    "unallocated": ("invoicing.view_payment", _unallocated),
+    "chargebacks": ("invoicing.view_chargeback", _chargebacks),
+    "notices": ("invoicing.view_webhookevent", _notices),
+    "top-ups": ("invoicing.view_topup", _top_ups),
+    "suspensions": ("invoicing.view_suspension", _suspensions),
+    "placements": ("invoicing.view_placement", _placements),
+    "untold": ("invoicing.view_platformnotice", _untold),
+}
