@@ -56,14 +56,7 @@ def book_payment(
     profile = locked_profile(account.pk)
     reference = mask_card_numbers(" ".join(reference.split()))
     _check(profile, kind, amount, currency, reference, received_on, now)
-    if invoices is None:
-        owing = [(one.invoice_id, one.open) for one in owing_of(account.pk, currency=currency)]
-        wanted = spread(amount, owing)
-    else:
-        wanted = wanted_of(account.pk, chosen(invoices), currency=currency)
-        wanted = spread(amount, wanted.items())
-    if not despite_open:
-        _check_none_open(wanted)
+    wanted = _to_pay(account.pk, invoices, amount, currency, despite_open=despite_open)
     payment = Payment.objects.create(
         account=account, kind=kind, gateway=MANUAL, currency=currency, amount=amount,
         state=Payment.State.SUCCEEDED, key=f"{MANUAL}-{uuid4().hex}", reference=reference, made_by=actor.name[:200],
@@ -74,20 +67,46 @@ def book_payment(
     )
     post_received(payment, on=received_on, now=now)
     paid = allocate_rest(payment, wanted, source=f"allocation:{payment.pk}", on=received_on, now=now)
+    _on_record(payment, paid, actor=actor, now=now, despite_open=despite_open)
+    write_receipt(payment, profile, paid, on=received_on, now=now)
+    tell_settled(payment, now=now)
+    return payment
+
+
+def _to_pay(
+    account_id: int,
+    invoices: Mapping[int, Decimal | None] | Collection[int] | None,
+    amount: Decimal,
+    currency: str,
+    *,
+    despite_open: bool,
+) -> dict[int, Decimal]:
+    """What each invoice gets of the amount, oldest due first."""
+    if invoices is None:
+        owing = {one.invoice_id: one.open for one in owing_of(account_id, currency=currency)}
+    else:
+        owing = wanted_of(account_id, chosen(invoices), currency=currency)
+    wanted = spread(amount, owing.items())
+    if not despite_open:
+        _check_none_open(wanted)
+    return wanted
+
+
+def _on_record(
+    payment: Payment, paid: Mapping[int, Decimal], *, actor: Actor, now: datetime, despite_open: bool
+) -> None:
     record_change(
         "payment.book",
         subject=f"payment {payment.pk}",
         actor=actor,
         now=now,
-        account=account,
+        account=payment.account_id,
         detail={
-            "kind": kind, "amount": f"{amount:f}", "currency": currency, "reference": reference,
-            "received_on": received_on.isoformat(), "invoices": as_amounts(paid), "despite_open": despite_open,
+            "kind": payment.kind, "amount": f"{payment.amount:f}", "currency": payment.currency,
+            "reference": payment.reference, "received_on": payment.on.isoformat(), "invoices": as_amounts(paid),
+            "despite_open": despite_open,
         },
     )  # fmt: skip
-    write_receipt(payment, profile, paid, on=received_on, now=now)
-    tell_settled(payment, now=now)
-    return payment
 
 
 def _check(

@@ -112,17 +112,7 @@ def record_attempt(
         next_look_at=now + CRASHED_AFTER,
     )  # fmt: skip
     _open_targets(payment, targets)
-    record_change(
-        "payment.charge",
-        subject=f"payment {payment.pk}",
-        actor=actor,
-        now=now,
-        account=account_id,
-        detail={
-            "method": str(method), "amount": f"{whole:f}", "fee": f"{fee.amount:f}", "currency": currency,
-            "invoices": as_amounts(targets), "attempt": attempt, "automatic": automatic, "purpose": purpose,
-        },
-    )  # fmt: skip
+    _on_record(payment, targets, actor=actor, now=now)
     return payment
 
 
@@ -148,6 +138,21 @@ def record_or_doubt(payment: Payment, answer: Answer, *, now: datetime, on: date
         return record_answer(payment, answer, now=now, on=on)
     except AnswerDiffers as error:
         return record_no_answer(payment, str(error), now=now)
+
+
+def _on_record(payment: Payment, targets: Mapping[int, Decimal], *, actor: Actor, now: datetime) -> None:
+    record_change(
+        "payment.charge",
+        subject=f"payment {payment.pk}",
+        actor=actor,
+        now=now,
+        account=payment.account_id,
+        detail={
+            "method": str(payment.method), "amount": f"{payment.amount:f}", "fee": f"{payment.fee:f}",
+            "currency": payment.currency, "invoices": as_amounts(targets), "attempt": payment.attempt,
+            "automatic": payment.automatic, "purpose": payment.purpose,
+        },
+    )  # fmt: skip
 
 
 def _chargeable(account_id: int, method: PaymentMethod) -> PaymentMethod:
