@@ -23,6 +23,8 @@ WITH owing AS (
         -sum(p.amount) AS rest, min(p.id) AS since
     FROM invoicing_posting p
     WHERE p.account_id = ANY(%(accounts)s::bigint[]) AND p.ledger_account IN ('CUSTOMER_CREDIT', 'DEPOSIT_HELD')
+        -- A top-up that is charged and not credited yet is on its way to the prepaid balance.
+        AND NOT EXISTS (SELECT FROM invoicing_payment t WHERE t.id = p.payment_id AND t.purpose = 'TOP_UP')
     GROUP BY 1, 2, 3, 4, 5 HAVING -sum(p.amount) > 0
 ), lot AS (
     SELECT held.*, sum(rest) OVER w - rest AS low, sum(rest) OVER w AS high

@@ -38,7 +38,7 @@ def follow_orders(*, now: datetime) -> int:
 
     One order's trouble is logged with its id and leaves the others alone.
     """
-    moved = sum(1 for charge in charges_without_order() if order_of(charge, now=now))
+    moved = len([order_of(charge, now=now) for charge in charges_without_order()])
     for order in to_invoice():
         try:
             moved += invoice_order(order, now=now)

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -70,9 +71,9 @@ def paid_placement() -> Placement:
     return one
 
 
-ON = {"on": RIPE, "now": at(RIPE)}
-WHY = {"why": "Asked.", "now": NOW}
-UNTIL = {"why": "Asked.", "now": NOW, "today": RIPE, "until_on": RIPE}
+ON: dict[str, Any] = {"on": RIPE, "now": at(RIPE)}
+WHY: dict[str, Any] = {"why": "Asked.", "now": NOW}
+UNTIL: dict[str, Any] = {"why": "Asked.", "now": NOW, "today": RIPE, "until_on": RIPE}
 # Each operation by its name: what has to be there before, and the call itself.
 CALLS: dict[str, tuple[Callable, Callable]] = {
     "place_hold": (customer, lambda one, actor: holds.place_hold(account=one, kind="DISPUTE", actor=actor, **UNTIL)),

@@ -50,7 +50,8 @@ TROUBLE = ((100, "ach", "fail.R01"), (150, "ach", "return.R10"), (50, "card", "d
 def give_methods() -> None:
     """A demo method for each card and ACH customer, and leave to charge it."""
     wanted = BillingProfile.objects.filter(payment_method__in=["CARD", "ACH"]).order_by("account_id")
-    methods, seen = [], Counter()
+    methods: list[PaymentMethod] = []
+    seen: Counter[str] = Counter()
     for account_id, kind in wanted.values_list("account_id", "payment_method"):
         seen[kind] += 1
         does = next((does for every, of, does in TROUBLE if of == kind.lower() and seen[kind] % every == 0), "ok")

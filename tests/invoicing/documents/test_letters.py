@@ -39,7 +39,7 @@ def receipt_text(account, **values) -> LetterText:
         "closing": ("Nothing more is open.",),
         "clauses": ("FEE-1: a card payment carries a service fee of 1 % of the amount paid.",),
     }
-    return LetterText(**(given | values))
+    return LetterText(**(given | values))  # type: ignore[arg-type]
 
 
 def draft(account, key: str = "receipt:17", **values) -> LetterDraft:

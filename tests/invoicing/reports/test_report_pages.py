@@ -55,7 +55,7 @@ def page(client: Client, name: str, query: str = QUERY) -> str:
 
 def sheet(client: Client, name: str) -> list[list[str]]:
     response = client.get(f"/admin/reports/{name}/?{QUERY}&format=csv")
-    return list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))
+    return list(csv.reader(io.StringIO(response.getvalue().decode("utf-8-sig"))))
 
 
 class TestAReportsPage:
@@ -134,7 +134,7 @@ class TestAWorkbook:
         export = ReportExport.objects.get()
         assert (export.state, export.rows, len(export.sha256)) == ("DONE", 7, 64)
         response = auditor.get(f"/admin/reports/exports/{export.pk}/")
-        content = b"".join(response.streaming_content)
+        content = response.getvalue()
         rows = list(load_workbook(io.BytesIO(content)).active.values)
         assert rows[0][:3] == ("Day", "Gateway", "Kind")
         assert rows[1][1:] == ("by hand", "Wire", 1, 500, 0, 500, "USD")
