@@ -54,7 +54,7 @@ def hear_of_chargeback(chargeback: Chargeback, *, now: datetime) -> None:
     """A cardholder's bank took a top-up back, or gave it again: the balance follows."""
     top_up = TopUp.objects.select_for_update(no_key=True).filter(payment_id=chargeback.payment_id).first()
     if top_up is not None and top_up.state in (State.CREDITED, State.REVERSED):
-        _square(top_up, now=now)
+        square(top_up, now=now)
 
 
 @transaction.atomic
@@ -65,7 +65,7 @@ def credit_top_up(top_up_id: int, *, now: datetime) -> bool:
     top_up = TopUp.objects.select_for_update(no_key=True).get(pk=top_up_id)
     if top_up.state != State.CHARGED:
         return False
-    _square(top_up, now=now)
+    square(top_up, now=now)
     return True
 
 
@@ -78,7 +78,7 @@ def _charged(top_up: TopUp, *, now: datetime) -> None:
     TopUpAgreement.objects.filter(account_id=top_up.account_id, declines__gt=0).update(declines=0, not_before_at=None)
     try:
         with transaction.atomic():
-            _square(top_up, now=now)
+            square(top_up, now=now)
     except DatabaseError:
         # Twilio, 2013: a balance that could not be written had the card charged again and again.
         logger.exception("%s is charged and could not be credited; the sweep will do it", top_up)
@@ -87,7 +87,7 @@ def _charged(top_up: TopUp, *, now: datetime) -> None:
 def _returned(top_up: TopUp, *, now: datetime) -> None:
     """The bank took the money back: so does the balance. What was not credited yet never will be."""
     if top_up.state == State.CREDITED:
-        _square(top_up, now=now)
+        square(top_up, now=now)
     elif top_up.state == State.INTENDED:
         move(top_up, State.FAILED)
         top_up.why = "The payment was returned."
@@ -99,7 +99,7 @@ def _returned(top_up: TopUp, *, now: datetime) -> None:
             top_up.save(update_fields=["state", "why"])
 
 
-def _square(top_up: TopUp, *, now: datetime) -> None:
+def square(top_up: TopUp, *, now: datetime) -> None:
     """
     Move to the balance what is left of the payment, or back from it what was taken of the payment.
 
@@ -108,20 +108,20 @@ def _square(top_up: TopUp, *, now: datetime) -> None:
     """
     rest = unallocated(top_up.payment_id or 0)
     if rest > ZERO:
-        _move(top_up, rest, now=now)
+        move_credit(top_up, rest, now=now)
         top_up.credited_at = top_up.credited_at or now
         if top_up.state == State.CHARGED:
             move(top_up, State.CREDITED)
         top_up.save(update_fields=["state", "credited_at"])
         transaction.on_commit(partial(ring_for_credit, top_up.account_id))
     elif rest < ZERO and top_up.credited_at is not None:
-        _move(top_up, rest, now=now)
+        move_credit(top_up, rest, now=now)
         if top_up.state == State.CREDITED and -rest >= top_up.amount:
             move(top_up, State.REVERSED)
             top_up.save(update_fields=["state"])
 
 
-def _move(top_up: TopUp, amount: Decimal, *, now: datetime) -> None:
+def move_credit(top_up: TopUp, amount: Decimal, *, now: datetime) -> None:
     """Between the payment's credit and the balance: positive to the balance."""
     source = f"top-up:{top_up.pk}"
     entries = LedgerEntry.objects.filter(account_id=top_up.account_id, kind=LedgerEntry.Kind.TOP_UP)

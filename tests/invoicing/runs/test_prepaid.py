@@ -1,6 +1,6 @@
 """PRE-1, PRE-4: prepaid accounts in the month-start run."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -11,6 +11,8 @@ from invoicing.ledger.models import LedgerEntry, Posting
 from invoicing.ledger.operations import Side, post
 from invoicing.prepaid.forecast import Part
 from invoicing.prepaid.models import PrepaidBalance
+from invoicing.prepaid.usage import take_uses
+from invoicing.prepaid.usage_reading import Use
 from invoicing.runs.awaiting import post_what_waited
 from invoicing.runs.books import differences_in_books
 from invoicing.runs.forecast import coming_charges
@@ -43,26 +45,13 @@ def topped_up(account, amount, *, floor="0") -> PrepaidBalance:
     return found
 
 
-def used(account, plan, amount, quantity="100", month_on=date(2026, 3, 1)) -> UsageTotal:
-    """So much was used in a month, and deducted as it happened."""
-    balance = PrepaidBalance.objects.get(account=account)
-    balance.balance -= D(amount)
-    balance.save(update_fields=["balance"])
-    post(
-        account_id=account.pk,
-        source=f"usage-of-test:{account.pk}:{plan.pk}:{month_on}",
-        kind=LedgerEntry.Kind.USAGE,
-        currency="USD",
-        on=month_on,
-        now=NOW,
-        sides=[
-            Side("PREPAID_BALANCE", D(amount)),
-            Side("UNBILLED_USAGE", -D(amount), category=plan.product.code),
-        ],
-    )
-    return UsageTotal.objects.create(
-        account=account, plan=plan, month_on=month_on, quantity=D(quantity), amount=D(amount)
-    )
+def used(account, plan, amount, month_on=date(2026, 3, 1)) -> UsageTotal:
+    """So much was used in a month at 0.01 a unit, and deducted as it happened."""
+    at = datetime(month_on.year, month_on.month, 15, tzinfo=UTC)
+    key = f"{account.pk}:{plan.pk}:{month_on}"
+    taken = take_uses([Use(key, account.number, plan.product.code, at, D(amount) * 100)], now=NOW)
+    assert not [one for one in taken.answers if one.refusals]
+    return UsageTotal.objects.get(account=account, plan=plan, month_on=month_on)
 
 
 def balance_of(account) -> Decimal:
@@ -118,15 +107,15 @@ class TestMonthlyCharges:
 
     def test_show_what_was_used_which_left_the_balance_before(self, account, minutes):
         topped_up(account, "100")
-        total = used(account, minutes, "12.345678", quantity="1234.5")
+        total = used(account, minutes, "12.345678")
         factories.bill(date(2026, 4, 1))
         invoice = Invoice.objects.get(account=account)
         line = invoice.lines.get(kind="USAGE")
-        assert (line.amount, line.quantity, line.clause) == (D("12.35"), D("1234.5"), "PRE-1")
+        assert (line.amount, line.quantity, line.clause) == (D("12.35"), D("1234.5678"), "PRE-1")
         assert invoice.total == D("62.35")
         assert balance_of(account) == D("100") - D("12.345678") - D("50")
         total.refresh_from_db()
-        assert (total.invoiced_amount, total.invoiced_quantity) == (D("12.345678"), D("1234.5"))
+        assert (total.invoiced_amount, total.invoiced_quantity) == (D("12.345678"), D("1234.5678"))
         unbilled = Posting.objects.filter(account=account, ledger_account="UNBILLED_USAGE")
         assert sum(row.amount for row in unbilled) == 0
         revenue = Posting.objects.filter(account=account, ledger_account="REVENUE")
