@@ -128,6 +128,10 @@ DEMO_GATEWAY_FILE = VAR_DIR / "demo-gateway.sqlite3"
 SECRET_KEY = env.str("SECRET_KEY", "") or secret_key(VAR_DIR / "secret_key")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Where customers find the site, for links that leave it (mails, the way back from a gateway's page): never the address
+# that a request claims to have come to.
+_OWN_ADDRESS = "http://127.0.0.1:8000" if INSECURE_HTTP else f"https://{(ALLOWED_HOSTS or ['localhost'])[0]}"
+SITE_URL = env.str("SITE_URL", _OWN_ADDRESS).rstrip("/")
 ROOT_URLCONF = "billingsite.urls"
 WSGI_APPLICATION = "billingsite.wsgi.application"
 LANGUAGE_CODE = "en-us"

@@ -1,9 +1,9 @@
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
+from accounts.portal import home
 from billingsite.health import health
 from invoicing.invoices.reports import vendors_report
 from invoicing.payments.gateways.demo_page import demo_method_page
@@ -15,7 +15,8 @@ from invoicing.reports.pages import report_urls
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("", home, name="home"),
+    path("my/", include("billingsite.my_urls")),
     path("admin/reports/vendors/", admin.site.admin_view(vendors_report), name="vendors_report"),
     *report_urls(admin.site.admin_view),
     path("admin/", admin.site.urls),
