@@ -44,21 +44,7 @@ def release_deposit(*, account: Account, actor: Actor, now: datetime, reason: st
     """
     actor.require("invoicing.refund_payment")
     profile = lock_billing(account.pk)
-    lots = (
-        Posting.objects.filter(account=account, ledger_account=LedgerAccount.DEPOSIT_HELD)
-        .order_by()
-        .values_list("invoice_id", "currency")
-        .annotate(total=Sum("amount"))
-    )
-    held = [(invoice_id, currency, -total) for invoice_id, currency, total in lots if total < 0]
-    if not held:
-        raise DepositRefused(f"Account {account.number} holds no deposit, so there is nothing to give back (SEAT-1).")
-    invoice_id, currency, rest = held[0]
-    if OpenInvoice.objects.filter(invoice_id=invoice_id).exists():
-        raise DepositRefused(
-            f"The invoice that took the deposit of account {account.number} is not paid, so the deposit is not there "
-            "to be given back. Credit the invoice's deposit line instead (BILL-6)."
-        )
+    invoice_id, currency, rest = _releasable(account)
     sides = [Side(LedgerAccount.DEPOSIT_HELD, rest, invoice_id=invoice_id)]
     sides += [
         Side(LedgerAccount.CUSTOMER_CREDIT, -amount, payment_id=payment_id)
@@ -85,6 +71,25 @@ def release_deposit(*, account: Account, actor: Actor, now: datetime, reason: st
         detail={"amount": format_money(rest, currency)},
     )
     return entry
+
+
+def _releasable(account: Account) -> tuple[int | None, str, Decimal]:
+    """The invoice that took the deposit, its currency, and what is left; :raises DepositRefused: if nothing may go"""
+    lots = (
+        Posting.objects.filter(account=account, ledger_account=LedgerAccount.DEPOSIT_HELD)
+        .order_by()
+        .values_list("invoice_id", "currency")
+        .annotate(total=Sum("amount"))
+    )
+    held = [(invoice_id, currency, -total) for invoice_id, currency, total in lots if total < 0]
+    if not held:
+        raise DepositRefused(f"Account {account.number} holds no deposit, so there is nothing to give back (SEAT-1).")
+    if OpenInvoice.objects.filter(invoice_id=held[0][0]).exists():
+        raise DepositRefused(
+            f"The invoice that took the deposit of account {account.number} is not paid, so the deposit is not there "
+            "to be given back. Credit the invoice's deposit line instead (BILL-6)."
+        )
+    return held[0]
 
 
 def _shares(invoice_id: int | None, rest: Decimal) -> list[tuple[int | None, Decimal]]:
