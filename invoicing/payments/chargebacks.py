@@ -63,9 +63,8 @@ def record_chargeback(payment: Payment, said: Disputed, *, now: datetime) -> Cha
         )  # fmt: skip
         _take(kept, now=now, today=today)
         _told(kept, now=now)
-    if said.state != State.OPEN and kept.state != said.state and not _outdated(kept, said):
+    if said.state != State.OPEN and not _outdated(kept, said):
         _decide(kept, said, now=now, today=today)
-        _told(kept, now=now)
     return kept
 
 
@@ -85,15 +84,22 @@ def _outdated(kept: Chargeback, said: Disputed) -> bool:
 
 
 def _decide(kept: Chargeback, said: Disputed, *, now: datetime, today: date) -> None:
-    """Won: the money comes again. Lost: it is gone already, unless the bank had given it back before."""
+    """
+    Won: the money comes again. Lost: it is gone already, unless the bank had given it back before.
+
+    Decided the same again, only the day of it is later: what was decided in between, and comes late, is outdated.
+    """
     was_won = kept.state == State.WON
-    move(kept, State(said.state))
-    kept.closed_at = said.made_at
-    kept.save(update_fields=["state", "closed_at"])
-    if kept.state == State.WON:
+    is_new = move(kept, State(said.state))
+    if is_new or kept.closed_at != said.made_at:
+        kept.closed_at = said.made_at
+        kept.save(update_fields=["state", "closed_at"])
+    if is_new and kept.state == State.WON:
         _give(kept, now=now, today=today)
-    elif was_won:
+    elif is_new and was_won:
         _take(kept, now=now, today=today)
+    if is_new:
+        _told(kept, now=now)
 
 
 def _parts(kept: Chargeback) -> tuple[Decimal, Decimal]:

@@ -105,8 +105,8 @@ def _recorded(
         payment=payment, account_id=payment.account_id, currency=payment.currency, amount=asked,
         fee=fee_part(fee_left=left.fee, amount=asked, amount_left=left.amount, currency=payment.currency),
         state=State.SUCCEEDED if by_hand else State.CREATED, key=f"refund-{uuid4().hex}",
-        gateway_reference=reference.strip() or None, reason=reason.strip()[:300], made_by=actor.name[:200], on=today,
-        created_at=now, next_look_at=None if by_hand else now + CRASHED_AFTER,
+        gateway_reference=(reference.strip() or None) if by_hand else None, reason=reason.strip()[:300],
+        made_by=actor.name[:200], on=today, created_at=now, next_look_at=None if by_hand else now + CRASHED_AFTER,
     )  # fmt: skip
     _draw(made, now=now)
     record_change(

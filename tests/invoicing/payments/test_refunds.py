@@ -70,6 +70,12 @@ class TestRefund:
         assert money.balance(account, "FEE_REVENUE") == 0
         assert money.balance(account, "CUSTOMER_CREDIT") == 0
 
+    def test_keeps_the_gateways_name_for_it_whatever_reference_was_given(self, payment, gateway):
+        """Else its answer would be about another refund than ours, and it would be given up while the money is gone."""
+        made_ = give_back(payment, reference="ticket 17")
+        assert made_.state == "SUCCEEDED"
+        assert made_.gateway_reference == gateway.state.of_charge(payment.gateway_reference, "refund")[0]["id"]
+
     def test_of_a_part_gives_it_back_pro_rata(self, account, invoice, payment):
         assert give_back(payment, "25").fee == Decimal("0.25")
         assert money.open_of(invoice) == 25

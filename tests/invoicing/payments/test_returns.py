@@ -247,6 +247,13 @@ class TestChargeback:
         _chargeback_listeners.remove(listener)
         assert heard == [(sale.pk, "OPEN"), (sale.pk, "LOST")]
 
+    def test_lost_twice_and_won_in_between_is_lost_also_when_the_win_comes_last(self, account, invoice, sale):
+        """Of the decisions the latest counts, and one that says the same again is later too."""
+        record_chargeback(sale, said("LOST", day=12), now=NOW)
+        record_chargeback(sale, said("LOST", day=20), now=NOW)
+        kept = record_chargeback(sale, said("WON", day=15), now=NOW)
+        assert (kept.state, money.open_of(invoice)) == ("LOST", 100)
+
 
 @pytest.mark.django_db(transaction=True)
 class TestAtOnce:
