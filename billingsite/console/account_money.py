@@ -41,8 +41,7 @@ def _prepaid(account: Account) -> list[tuple[str, str]]:
         amount, below = (format_money(one, balance.currency) for one in (agreement.amount, agreement.threshold))
         automatic = f"{amount} when the balance is below {below}"
     return [
-        ("Prepaid balance", format_money(balance.balance, balance.currency)),
-        ("May fall to", format_money(balance.floor, balance.currency)),
+        ("Prepaid balance may fall to", format_money(balance.floor, balance.currency)),
         ("Waits for credit", format_money(balance.awaiting, balance.currency)),
         ("Automatic top-up", automatic),
     ]

@@ -131,6 +131,9 @@ class SuspensionAdmin(OfAccountsAdmin):
     def effective(self, row: Suspension) -> str:
         return day(row.effective_on)
 
+    def title_of(self, row: Suspension) -> str:
+        return f"Suspension of {row.account}"
+
     def facts(self, row: Suspension) -> Facts:
         return [
             ("Reason", self.reason_shown(row)), ("Account", account_link(row.account)), ("Why", row.why),

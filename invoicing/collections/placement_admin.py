@@ -100,6 +100,9 @@ class PlacementAdmin(OfAccountsAdmin):
     def batch_name(self, row: Placement) -> str:
         return row_link("placementbatch", row.batch_id, row.batch)
 
+    def title_of(self, row: Placement) -> str:
+        return f"Hand-over of {row.account}"
+
     def facts(self, row: Placement) -> Facts:
         return [
             ("Amount", format_money(row.amount, row.currency)), ("Account", account_link(row.account)),

@@ -40,6 +40,8 @@ class ActingAdmin(PagedAdmin):
     account_acts: Sequence[Act] = ()
     list_acts: Sequence[Act] = ()
     badges: dict[str, str] = {}
+    # The account's page begins with what is done most.
+    place_on_account = 9
     list_fullwidth = True
 
     def get_urls(self) -> list[URLPattern]:
@@ -155,6 +157,8 @@ class ActingAdmin(PagedAdmin):
 
 
 def buttons_for_account(site: AdminSite, request: HttpRequest, account: Account) -> list[Button]:
-    """All that this person may do to an account's money, in the order of the rooms."""
+    """All that this person may do to an account's money: first what is done most, last what harms."""
     lists = [one for one in site._registry.values() if isinstance(one, ActingAdmin)]
-    return [button for one in lists for button in one.account_buttons(request, account)]
+    lists.sort(key=lambda one: one.place_on_account)
+    buttons = [button for one in lists for button in one.account_buttons(request, account)]
+    return sorted(buttons, key=lambda button: button.act.danger)

@@ -76,6 +76,11 @@ class Act:
     preview: Callable[[Asked], Facts] | None = None
 
     @property
+    def is_shown_before(self) -> bool:
+        """Whether what it comes to is shown first; a template would call `preview` itself."""
+        return self.preview is not None
+
+    @property
     def sends(self) -> str:
         """What stands on the button that does it."""
         return self.button or self.label.rstrip("…")

@@ -42,7 +42,8 @@ def row_link(model: str, pk: int | None, text: object) -> SafeString | str:
 
 def links(found: Iterable[SafeString | str]) -> SafeString | str:
     """One after the other; a dash where there is nothing."""
-    return format_html_join(", ", "{}", ((one,) for one in found)) or NOTHING
+    joined = format_html_join(", ", "{}", ((one,) for one in found))
+    return format_html("<span>{}</span>", joined) if joined else NOTHING
 
 
 def account_link(account: Any) -> SafeString:

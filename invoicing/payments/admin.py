@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
@@ -37,7 +38,7 @@ CHARGEBACK_BADGES = {
     Chargeback.State.WON.label: "success",
     Chargeback.State.LOST.label: "",
 }
-INVOICES_SHOWN = 3
+INVOICES_SHOWN = 2
 
 
 class QueueFilter(admin.SimpleListFilter):
@@ -60,7 +61,7 @@ class PaymentAdmin(OfAccountsAdmin):
     """Attempts and money that came by hand; each changes by an act that calls an operation."""
 
     list_display = (
-        "name", "badge", "date", "account_name", "amount_shown", "fee_shown", "rest", "invoices", "what_went_wrong"
+        "name", "badge", "date", "account_name", "charged", "rest", "invoices", "what_went_wrong"
     )  # fmt: skip
     list_display_links = None
     list_filter = (
@@ -72,6 +73,7 @@ class PaymentAdmin(OfAccountsAdmin):
     badges = PAYMENT_BADGES
     acts = PAYMENT_ACTS
     account_acts = ACCOUNT_ACTS
+    place_on_account = 1
     when_empty = "No payment yet. Book a check or wire on an account's page, or charge what is due there."
     when_nothing_found = "No payment matches. In a queue that is good news: nothing waits for a person."
 
@@ -100,9 +102,13 @@ class PaymentAdmin(OfAccountsAdmin):
     def date(self, payment: Payment) -> str:
         return day(payment.on)
 
-    @display(description="Card fee", ordering="fee")
-    def fee_shown(self, payment: Payment) -> str:
-        return amount_cell(payment.fee, payment.currency) if payment.fee else NOTHING
+    @display(description="Amount and card fee", ordering="amount")
+    def charged(self, payment: Payment) -> str:
+        amount = amount_cell(payment.amount, payment.currency)
+        if not payment.fee:
+            return amount
+        fee = format_money(payment.fee, payment.currency)
+        return format_html('<span>{}<br><span class="bk-help bk-number">and {} fee</span></span>', amount, fee)
 
     @display(description="On no invoice")
     def rest(self, payment: Any) -> str:

@@ -61,6 +61,7 @@ class PrepaidBalanceAdmin(OfAccountsAdmin):
     list_filter = (LowFilter,)
     list_select_related = ("account", "account__top_up_agreement")
     account_acts = BALANCE_ACCOUNT_ACTS
+    place_on_account = 2
     when_empty = "No prepaid balance yet. One is opened with an account's first use, top-up or monthly charge (PRE-1)."
 
     def found_by(self, words: str) -> Q:

@@ -1,10 +1,15 @@
 """People of each group, signed in."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from billingsite import groups
+from invoicing.payments.gateways.demo import DemoGateway, SetClock
+from invoicing.payments.gateways.registry import installed
+from tests.invoicing.payments.factories import NOW
 
 GROUPS = {"agent": groups.AGENT, "manager": groups.MANAGER, "auditor": groups.AUDITOR}
 
@@ -34,3 +39,11 @@ def manager(db):
 @pytest.fixture
 def auditor(db):
     return signed_in("auditor")
+
+
+@pytest.fixture
+def gateway() -> Iterator[DemoGateway]:
+    """The demo gateway in the test's own process."""
+    demo = DemoGateway(clock=SetClock(NOW))
+    with installed(demo):
+        yield demo

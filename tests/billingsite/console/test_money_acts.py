@@ -1,0 +1,157 @@
+"""What staff do about money on its pages: each act calls its operation, and its refusal is shown in its words."""
+
+from decimal import Decimal
+
+import pytest
+from django.contrib.messages import get_messages
+
+from accounts.models import ApiToken, AuditEntry
+from accounts.tokens import token_of
+from invoicing.collections.models import Hold, Suspension
+from invoicing.payments.models import Payment, Refund
+from invoicing.payments.operations import book_payment, charge
+from invoicing.payments.queries import standing_of, unallocated
+from tests.invoicing import factories as make
+from tests.invoicing.payments.factories import MIA, NOW, TODAY, card, invoice, open_of, ship_rates
+
+pytestmark = pytest.mark.django_db
+
+
+def booked(account, amount: str = "150") -> Payment:
+    return book_payment(
+        account, kind="CHECK", amount=Decimal(amount), currency="USD", reference="4711", received_on=TODAY, actor=MIA,
+        now=NOW,
+    )  # fmt: skip
+
+
+def told(response) -> str:
+    return " ".join(str(message) for message in get_messages(response.wsgi_request))
+
+
+class TestRefund:
+    def test_shows_what_goes_back_with_the_fee_before_anything_does(self, manager, gateway):
+        ship_rates()
+        account = make.customer()
+        invoice(account, "200")
+        paid = charge(account.pk, card(account), actor=MIA, now=NOW)
+        address = f"/admin/invoicing/payment/{paid.pk}/refund/"
+        shown = manager.post(address, {"amount": "50", "reason": "Too much.", "preview": "1"})
+        assert "USD 50.50" in shown.text
+        assert not Refund.objects.exists()
+        manager.post(address, {"amount": "50", "reason": "Too much.", "do": "1"})
+        made = Refund.objects.get()
+        assert (made.amount, made.fee, made.state) == (Decimal(50), Decimal("0.50"), "SUCCEEDED")
+        assert AuditEntry.objects.filter(action="payment.refund").exists()
+
+    def test_says_why_not_and_gives_nothing(self, manager):
+        account = make.customer()
+        paid = booked(account)
+        address = f"/admin/invoicing/payment/{paid.pk}/refund/"
+        answer = manager.post(address, {"amount": "151", "reason": "So.", "reference": "W-1", "do": "1"})
+        assert "may be refunded" in answer.text
+        assert not Refund.objects.exists()
+
+    def test_is_not_done_by_an_agent(self, agent):
+        paid = booked(make.customer())
+        typed = {"reason": "So.", "reference": "W-1", "do": "1"}
+        assert agent.post(f"/admin/invoicing/payment/{paid.pk}/refund/", typed).status_code == 403
+        assert not Refund.objects.exists()
+
+
+class TestBook:
+    def test_pays_the_chosen_invoice_and_keeps_the_rest_as_credit(self, agent):
+        account = make.customer()
+        first, second = invoice(account, "100"), invoice(account, "60")
+        answer = agent.post(
+            f"/admin/invoicing/payment/account/{account.pk}/book/",
+            {
+                "kind": "WIRE", "amount": "70", "currency": "usd", "reference": "W-1", "received_on": "2026-03-02",
+                "invoices": [second.pk], "do": "1",
+            },
+        )  # fmt: skip
+        assert answer.headers["Location"] == f"/admin/accounts/account/{account.pk}/change/?tab=money"
+        assert (open_of(first), open_of(second)) == (Decimal(100), 0)
+        assert unallocated(Payment.objects.get().pk) == Decimal(10)
+
+    def test_takes_no_other_accounts_invoice(self, agent):
+        account, theirs = make.customer(), invoice(make.customer(), "60")
+        answer = agent.post(
+            f"/admin/invoicing/payment/account/{account.pk}/book/",
+            {
+                "kind": "WIRE", "amount": "60", "currency": "USD", "reference": "W-1", "received_on": "2026-03-02",
+                "invoices": [theirs.pk], "do": "1",
+            },
+        )  # fmt: skip
+        assert answer.status_code == 200
+        assert not Payment.objects.exists()
+
+
+class TestAllocation:
+    def test_is_taken_back_and_put_on_another_invoice(self, agent):
+        account = make.customer()
+        first = invoice(account, "100")
+        paid = booked(account, "100")
+        second = invoice(account, "40")
+        address = f"/admin/invoicing/payment/{paid.pk}"
+        agent.post(f"{address}/take-back/", {"invoice": first.pk, "amount": "40", "why": "For the other.", "do": "1"})
+        agent.post(f"{address}/allocate/", {"invoices": [second.pk], "do": "1"})
+        assert {one.invoice_id: one.amount for one in standing_of(paid.pk)} == {first.pk: 60, second.pk: 40}
+
+
+class TestHold:
+    def test_is_placed_and_lifted(self, agent):
+        account = make.customer()
+        typed = {"kind": "PROMISE", "invoice": "", "until_on": "2999-01-01", "why": "They called.", "do": "1"}
+        agent.post(f"/admin/invoicing/hold/account/{account.pk}/place/", typed)
+        hold = Hold.objects.get()
+        agent.post(f"/admin/invoicing/hold/{hold.pk}/lift/", {"why": "Paid.", "do": "1"})
+        hold.refresh_from_db()
+        assert hold.lifted_at
+
+    def test_names_the_field_that_is_wrong(self, agent):
+        account = make.customer()
+        typed = {"kind": "PROMISE", "invoice": "", "until_on": "", "why": "They called.", "do": "1"}
+        answer = agent.post(f"/admin/invoicing/hold/account/{account.pk}/place/", typed)
+        assert "needs the last day" in answer.text
+        assert not Hold.objects.exists()
+
+
+class TestSuspension:
+    def test_is_made_and_lifted_with_a_reason(self, manager):
+        account = make.customer()
+        manager.post(f"/admin/invoicing/suspension/account/{account.pk}/suspend/", {"why": "Abuse.", "do": "1"})
+        one = Suspension.objects.get()
+        manager.post(f"/admin/invoicing/suspension/{one.pk}/restore/", {"why": "Cleared up.", "do": "1"})
+        one.refresh_from_db()
+        assert one.state == "LIFTED"
+
+    def test_the_sweep_is_shown_before_it_is_done(self, manager):
+        due = invoice(make.customer(), "100")
+        typed = {"seller": due.seller_id, "on": "2026-06-01"}
+        shown = manager.post("/admin/invoicing/suspension/do/sweep/", {**typed, "preview": "1"})
+        assert "Warned" in shown.text
+        assert not Suspension.objects.exists()
+        manager.post("/admin/invoicing/suspension/do/sweep/", {**typed, "do": "1"})
+        assert Suspension.objects.get().state == "WARNED"
+
+
+class TestToken:
+    def test_is_shown_once_and_revoked(self, manager):
+        answer = manager.post(
+            "/admin/accounts/apitoken/do/new/", {"name": "Switch", "scopes": ["usage:write"], "do": "1"}
+        )
+        key = next(word for word in told(answer).split() if word.startswith("cb_"))
+        token = ApiToken.objects.get()
+        assert token_of(key) == token
+        manager.post(f"/admin/accounts/apitoken/{token.pk}/revoke/", {"why": "Left.", "do": "1"})
+        assert token_of(key) is None
+
+
+class TestInvoicePage:
+    def test_says_what_paid_it(self, agent):
+        account = make.customer()
+        due = invoice(account, "100")
+        paid = booked(account, "30")
+        page = agent.get(f"/admin/invoicing/invoice/{due.pk}/change/").text
+        assert f"Payment {paid.pk}" in page
+        assert "USD 70.00 open" in page
