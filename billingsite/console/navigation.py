@@ -92,7 +92,7 @@ NAVIGATION = (
         Link("Plans and prices", "sell", "invoicing_plan_changelist", "invoicing.view_plan"),
         Link("Vendors", "storefront", "invoicing_vendor_changelist", "invoicing.view_vendor"),
         Link("Billing terms", "gavel", "invoicing_billingterms_changelist", "invoicing.view_billingterms"),
-        Link("Card fee", "percent", "invoicing_cardfeerate_changelist", "invoicing.view_cardfeerate"),
+        Link("Card fee rates", "percent", "invoicing_cardfeerate_changelist", "invoicing.view_cardfeerate"),
     ), open=False),
     Group("Tax", (
         Link("Rates", "percent", "invoicing_taxrate_changelist", "invoicing.view_taxrate"),

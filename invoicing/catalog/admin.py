@@ -145,14 +145,18 @@ class BillingTermsAdmin(ConsoleAdmin):
             "fields": ("approval", ("hold_total_share", "hold_count_share"), ("hold_account_factor", "hold_amount")),
         }),
         ("Charging and card fee", {
-            "fields": ("auto_charge", "fee_on_debit"),
+            "fields": (("auto_charge", "retry_days"), "fee_on_debit"),
             "description": "Warning (FEE-4): card networks forbid a surcharge on debit and prepaid cards. "
             "The published terms say credit and debit; leave the switch on only if your acquirer agrees.",
         }),
         ("Prepaid balance", {"fields": (("topups_a_day", "low_balance_warning_days"), "credit_limit")}),
-        ("Refund, termination, collections", {
-            "fields": (("refund_window_days", "refund_ends_at_once"), ("notice_days", "collections_after_days")),
+        ("Reminders, suspension, agency", {
+            "fields": (
+                ("reminder_days", "reminder_copy_to"), ("suspend_after_days", "suspension_warning_days"),
+                ("collections_after_days", "collections_approval"),
+            ),
         }),
+        ("Refund and termination", {"fields": (("refund_window_days", "refund_ends_at_once"), "notice_days")}),
         ("Identity check", {"fields": ("number_and_date_identify",)}),
     )  # fmt: skip
 

@@ -125,7 +125,7 @@ class SweepForm(ActForm):
     def prepare(self) -> None:
         seller = Seller.objects.order_by("-is_default", "pk").first()
         if seller:
-            self.initial |= {"seller": seller, "on": today_of(seller, now=self.now)}
+            self.initial.update({"seller": seller, "on": today_of(seller, now=self.now)})
 
 
 def _in_words(swept: Swept) -> Facts:
@@ -206,7 +206,7 @@ class AddressForm(ActForm):
     is_on = forms.BooleanField(label="It is told", required=False, help_text="Off, what waits is told when it is on.")
 
     def prepare(self) -> None:
-        self.initial |= {"url": self.row.url, "is_on": self.row.is_on}
+        self.initial.update({"url": self.row.url, "is_on": self.row.is_on})
 
 
 def _add(asked: Asked) -> str:

@@ -84,6 +84,7 @@ class ActingAdmin(PagedAdmin):
         now = timezone.now()
         form = act.form(request.POST if request.method == "POST" else None, row=row, now=now)
         faults: list[str] = []
+        expected: tuple[type[Exception], ...] = (NotPermitted, NotPossibleNow, *act.refusals)
         shown: Facts | None = None
         if request.method == "POST" and form.is_valid():
             asked = Asked(row, form.cleaned_data, actor_of(request), now)
@@ -95,7 +96,7 @@ class ActingAdmin(PagedAdmin):
                     return HttpResponseRedirect(back)
             except BadValue as bad:
                 form.add_error(bad.field if bad.field in form.fields else None, bad.sentence)
-            except (NotPermitted, NotPossibleNow, *act.refusals) as refusal:
+            except expected as refusal:
                 faults = list(getattr(refusal, "sentences", None) or [str(refusal)])
         return self.page(
             request, "admin/invoicing/row/act.html", title=f"{act.sends}: {of}" if of else act.sends, act=act,

@@ -183,7 +183,7 @@ class BookForm(ActForm):
         profile = BillingProfile.objects.select_related("seller").filter(account=self.row).first()
         self.choose("invoices", _owing_choices(self.row.pk))
         if profile:
-            self.initial |= {"currency": profile.currency, "received_on": today_of(profile.seller, now=self.now)}
+            self.initial.update({"currency": profile.currency, "received_on": today_of(profile.seller, now=self.now)})
 
 
 def _book(asked: Asked) -> str:

@@ -15,7 +15,8 @@ from invoicing.payments.gateways.registry import NoSuchGateway
 from invoicing.payments.models import PaymentMethod
 from invoicing.payments.queries import methods_of
 from invoicing.prepaid.migration import MigrationRefused, grant_migration_credit, preview_migration_credit
-from invoicing.prepaid.models import PrepaidBalance
+from invoicing.prepaid.models import PrepaidBalance, TopUp
+from invoicing.prepaid.refunding import refund_top_up
 from invoicing.prepaid.topping_up import top_up
 from invoicing.sellers.queries import today_of
 from invoicing.subscriptions.models import BillingProfile
@@ -100,5 +101,26 @@ BALANCE_ACCOUNT_ACTS = (
         "migrate", "Grant a migration credit…", "invoicing.migrate_credit", _migrate, REFUSALS,
         "MIG-1: what was billed for days beyond the cut-over, in proportion to the days.", CutOverForm,
         "Grant the credit", offered=lambda account: is_prepaid(account.pk), preview=_preview_migration,
+    ),
+)  # fmt: skip
+
+
+class RefundForm(ActForm):
+    amount = amount_field("Amount", "Empty: all of it. What is used up is not given back.")
+    reason = forms.CharField(label="Reason", max_length=300, help_text="It stands on the receipt.")
+
+
+def _refund(asked: Asked) -> str:
+    values = asked.values
+    made = refund_top_up(asked.row, actor=asked.actor, now=asked.now, reason=values["reason"], amount=values["amount"])
+    words = format_money(made.amount + made.fee, made.currency)
+    return f"Refund {made.pk} of {words}: {made.get_state_display().lower()}. {made.failure}".strip()
+
+
+TOP_UP_ACTS = (
+    Act(
+        "refund", "Refund…", "invoicing.refund_payment", _refund, REFUSALS,
+        "What is still on the balance goes back to the method that it came from, with its part of the fee (FEE-3).",
+        RefundForm, "Refund", danger=True, offered=lambda made: made.state == TopUp.State.CREDITED,
     ),
 )  # fmt: skip

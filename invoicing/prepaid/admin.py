@@ -13,7 +13,7 @@ from invoicing.pages.acts import Facts
 from invoicing.pages.cells import NOTHING, Table, account_link, date_words, day, moment, row_link
 from invoicing.pages.money import amount_cell
 from invoicing.pages.of_accounts import OfAccountsAdmin
-from invoicing.prepaid.acts import BALANCE_ACCOUNT_ACTS
+from invoicing.prepaid.acts import BALANCE_ACCOUNT_ACTS, TOP_UP_ACTS
 from invoicing.prepaid.models import PrepaidBalance, TopUp, TopUpAgreement
 from invoicing.prepaid.queries import stuck_top_ups
 
@@ -135,6 +135,7 @@ class TopUpAdmin(OfAccountsAdmin):
     list_display_links = None
     list_filter = (StuckFilter, ("state", ChoicesDropdownFilter), "automatic", ("on", RangeDateFilter))
     badges = TOP_UP_BADGES
+    acts = TOP_UP_ACTS
     when_empty = "No top-up yet. They are made by hand, or by themselves where a customer agreed to it."
     when_nothing_found = "No top-up matches. In the queue that is good news: none is stuck."
 

@@ -96,7 +96,12 @@ PAGES = {
     ),
     **dict.fromkeys(
         (
-            *("invoicing_payment_refund", "invoicing_webhookevent_resolve", "invoicing_webhookevent_retry"),
+            *(
+                "invoicing_payment_refund",
+                "invoicing_topup_refund",
+                "invoicing_webhookevent_resolve",
+                "invoicing_webhookevent_retry",
+            ),
             *("invoicing_prepaidbalance_top_up", "invoicing_prepaidbalance_migrate"),
             *("invoicing_suspension_restore", "invoicing_suspension_suspend", "invoicing_suspension_sweep"),
             *("invoicing_reminder_remind", "invoicing_placement_hand_off", "invoicing_placement_approve_all"),
