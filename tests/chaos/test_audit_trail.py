@@ -232,7 +232,7 @@ CALLS: dict[str, tuple[Callable, Callable]] = {
         lambda delivery, actor: document_operations.retry_delivery(delivery=delivery, actor=actor, now=NOW),
     ),
     "import_book": (
-        lambda folder: terms("hosted-direct") and a_book(folder),
+        lambda folder: seller() and terms("hosted-direct") and a_book(folder),
         lambda book, actor: book_operations.import_book(book, actor=actor, now=NOW),
     ),
     "request_export": (

@@ -167,7 +167,8 @@ def park_again(run: Run) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "TRUNCATE invoicing_invoice, invoicing_invoiceline, invoicing_linetax, invoicing_ledgerentry,"
-            " invoicing_posting, invoicing_document, invoicing_delivery, invoicing_runitem CASCADE"
+            " invoicing_posting, invoicing_openinvoice, invoicing_document, invoicing_delivery, invoicing_runitem"
+            " CASCADE"
         )
         cursor.execute("UPDATE invoicing_numberseries SET next_number = first_number")
         cursor.execute("UPDATE invoicing_billingprofile SET billed_until_on = NULL, next_billing_on = '2026-04-01'")

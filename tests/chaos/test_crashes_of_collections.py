@@ -27,6 +27,8 @@ from tests.invoicing.factories import terms
 
 pytestmark = pytest.mark.django_db(transaction=True)
 D = Decimal
+# An invoice may have the number of a letter.
+KINDS = ("RECEIPT", "REMINDER", "NOTICE", "STATEMENT")
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +44,8 @@ def left_of(account: Account) -> dict[str, list[Any]]:
     return {
         "reminders": list(Reminder.objects.filter(**mine).order_by("days").values_list("days", "on", "amount")),
         "letters": list(Letter.objects.filter(**mine).order_by("pk").values_list("kind", "on", "details__subject")),
-        "documents": [Document.objects.filter(**mine, subject_id__in=letters).count()],
-        "mails": [Delivery.objects.filter(**mine, document__subject_id__in=letters).count()],
+        "documents": [Document.objects.filter(**mine, kind__in=KINDS, subject_id__in=letters).count()],
+        "mails": [Delivery.objects.filter(**mine, document__kind__in=KINDS, document__subject_id__in=letters).count()],
         "suspensions": list(Suspension.objects.filter(**mine).values_list("reason", "state", "effective_on")),
         "told": list(PlatformNotice.objects.filter(**mine).order_by("pk").values_list("event", "state")),
         "placements": list(Placement.objects.filter(**mine).values_list("state", "amount", "batch__rows")),

@@ -93,11 +93,11 @@ class TestSendPending:
 
     def test_reads_rows_once_for_many(self, mail_server, django_assert_num_queries):
         due_mails("one")
-        # The interrupted; four to claim, four to read, three to mark and one to record; three to find no more.
-        with django_assert_num_queries(16):
+        # The interrupted; four to claim, five to read, three to mark and one to record; three to find no more.
+        with django_assert_num_queries(17):
             send_pending(limit=5, now=NOW)
         due_mails("one", "two", "three")
-        with django_assert_num_queries(16 + 2 * 4):
+        with django_assert_num_queries(17 + 2 * 4):
             assert send_pending(limit=5, now=NOW).sent == 3
 
     def test_does_not_let_a_sellers_name_end_the_subject(self, mail_server):

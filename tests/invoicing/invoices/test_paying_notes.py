@@ -17,6 +17,7 @@ from invoicing.ledger.operations import Side, post
 from invoicing.payments.models import CardFeeRate
 from tests.invoicing import factories
 from tests.invoicing.documents.factories import NOW, drawn, line, make_account, make_invoice, make_seller
+from tests.invoicing.payments.factories import ship_rates
 
 ONE_PERCENT = {"rate_percent": "1", "cap": "", "clause": "FEE-1", "state": "NY"}
 
@@ -135,6 +136,7 @@ class TestTheRun:
         [("NY", "Paying by card adds a service fee of 1 %: USD 0.10 (FEE-1)."), ("TX", "no service fee in TX (FEE-2)")],
     )
     def test_keeps_the_rate_with_the_invoice(self, state, words):
+        ship_rates()
         account = factories.customer(state=state)
         factories.subscription(account, factories.plan("mail", "10"), date(2026, 2, 1))
         factories.bill(date(2026, 3, 1))
