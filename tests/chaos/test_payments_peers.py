@@ -1,4 +1,4 @@
-"""Failures that others have had with money, those that go through several rooms; the others stand in `test_peers.py`."""
+"""Failures that others have had with money and that go through several rooms; others stand in `test_peers.py`."""
 
 from datetime import timedelta
 from decimal import Decimal
