@@ -104,8 +104,12 @@ def amounts_of(intent: dict[str, Any]) -> Decimal:
     return Decimal(intent["amount"]) / 100
 
 
-def differences_with(gateway: DemoGateway) -> list[str]:
-    """What the bank did and we did not write down, or the other way round; a sentence each."""
+def differences_with(gateway: DemoGateway, *, in_parts: bool = False) -> list[str]:
+    """
+    What the bank did and we did not write down, or the other way round, and what it took twice; a sentence each.
+
+    `in_parts`: an invoice may be paid by several payments.
+    """
     found: list[str] = []
     intents = gateway.charges()
     payments = {one.key: one for one in Payment.objects.filter(gateway="demo").prefetch_related("targets")}
@@ -132,7 +136,7 @@ def differences_with(gateway: DemoGateway) -> list[str]:
     found += [
         f"{one} is {one.state}, and the bank knows of none." for one in payments.values() if one.state != "FAILED"
     ]
-    return found + _taken_twice(intents)
+    return found if in_parts else found + _taken_twice(intents)
 
 
 def _taken_twice(intents: Iterable[dict[str, Any]]) -> list[str]:
