@@ -11,6 +11,7 @@ from invoicing.orders import admin as orders
 from invoicing.payments import admin as payments
 from invoicing.payments import notice_admin as notices
 from invoicing.prepaid import admin as prepaid
+from invoicing.reports import admin as reports
 from invoicing.runs import admin as runs
 from invoicing.sellers import admin as sellers
 from invoicing.subscriptions import admin as subscriptions
@@ -18,5 +19,5 @@ from invoicing.tax import admin as tax
 
 __all__ = [
     "catalog", "collections", "documents", "invoices", "ledger", "letters", "notices", "orders", "payments",
-    "placements", "prepaid", "runs", "sellers", "subscriptions", "tax",
+    "placements", "prepaid", "reports", "runs", "sellers", "subscriptions", "tax",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from time import perf_counter
 
+from allauth.account.models import EmailAddress
 from dateutil.relativedelta import relativedelta
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
@@ -41,6 +42,7 @@ from invoicing.sellers.queries import today_of
 from invoicing.subscriptions.models import BillingProfile
 
 PASSWORD = "demo"
+CUSTOMERS = {"hosted": "robin@d1001.example.net", "prepaid": "robin@t5003.example.net"}
 LIVED = "demo-lived-until"
 PEOPLE = {"manager": MANAGER, "agent": AGENT, "auditor": AUDITOR}
 
@@ -71,6 +73,7 @@ def build(building: Building, *, var_dir: Path, now: datetime) -> Run:
         with building.step("book of accounts"):
             write_book(var_dir / "demo-book", today=today)
             import_book(read_book(var_dir / "demo-book"), actor=command_line(), now=now)
+    _customers()
     with building.step("who pays how"):
         prepare_payers(now=_early_on(today.replace(day=1) - relativedelta(months=3)))
     with building.step("three months, day by day: bills, payments, declines, reminders"):
@@ -96,6 +99,16 @@ def _people() -> None:
             user.set_password(PASSWORD)
             user.save()
             user.groups.add(Group.objects.get(name=group))
+
+
+def _customers() -> None:
+    """Two who see their own pages under /my/: a contact's sign-in is known by its verified address."""
+    for name, email in CUSTOMERS.items():
+        user, is_new = get_user_model().objects.get_or_create(username=name, defaults={"email": email})
+        if is_new:
+            user.set_password(PASSWORD)
+            user.save()
+            EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
 
 
 def _seller() -> Seller:

@@ -5,9 +5,10 @@ from typing import Any
 from django import forms
 
 from accounts.decisions import Refused
+from invoicing.invoices.deposits import DepositRefused, deposit_held, release_deposit
 from invoicing.invoices.models import Invoice
 from invoicing.money import ZERO, format_money
-from invoicing.pages.acts import Act, ActForm, Asked, DayInput, Facts
+from invoicing.pages.acts import Act, ActForm, Asked, DayInput, Facts, WhyForm
 from invoicing.payments.booking import BY_HAND
 from invoicing.payments.fees import fee_of_method
 from invoicing.payments.gateways.registry import NoSuchGateway
@@ -235,6 +236,16 @@ def _charge(asked: Asked) -> str:
     return f"Payment {payment.pk} of {words}: {payment.get_state_display().lower()}. {payment.failure}".strip()
 
 
+def _preview_deposit(asked: Asked) -> Facts:
+    held = deposit_held(asked.row.pk)
+    return [("Becomes the customer's credit", format_money(amount, currency)) for currency, amount in held.items()]
+
+
+def _release_deposit(asked: Asked) -> str:
+    release_deposit(account=asked.row, actor=asked.actor, now=asked.now, reason=asked.values["why"])
+    return "What was left of the deposit is the customer's credit, and may be refunded from its payment (SEAT-1)."
+
+
 def _is_billed(account: Any) -> bool:
     return account.parent_id is None
 
@@ -249,6 +260,12 @@ ACCOUNT_ACTS = (
         "charge", "Charge now…", "invoicing.take_payment", _charge, REFUSALS,
         "What is open is charged to a stored method, with its card fee (FEE-1).", ChargeForm, "Charge now",
         offered=lambda account: _is_billed(account) and default_is_there(account), preview=_preview_charge,
+    ),
+    Act(
+        "deposit", "Give the deposit back…", "invoicing.refund_payment", _release_deposit, (DepositRefused,),
+        "SEAT-1: the rest of a paid deposit is refundable. It becomes credit of the payment that brought it; refund it "
+        "there.", WhyForm, "Give back", danger=True, offered=lambda account: bool(deposit_held(account.pk)),
+        preview=_preview_deposit,
     ),
 )  # fmt: skip
 

@@ -28,6 +28,8 @@ def refund_top_up(made: TopUp, *, actor: Actor, now: datetime, reason: str, amou
     :raises MoneyRefused: if the top-up is not credited, or the balance no longer has so much
     """
     actor.require("invoicing.refund_payment")
+    if made.payment is None:
+        raise MoneyRefused(f"The {made} was never charged, so nothing of it is given back.")
     wanted = made.amount if amount is None else amount
     _take_off(made, wanted, actor=actor, now=now, reason=reason)
     try:

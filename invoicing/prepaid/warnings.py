@@ -5,7 +5,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
 
 from invoicing.catalog.models import BillingTerms
 from invoicing.documents.letters import LetterDraft, LetterTable, LetterText, write_letters
@@ -142,7 +144,8 @@ def _letter(short: Shortfall, today: date) -> LetterDraft:
 
 def _what_to_do(short: Shortfall, day: str, missing: str) -> tuple[str, ...]:
     mail = short.profile.seller.email
-    by_hand = f"Top up your balance by at least {missing} before {day}: in the portal under “Prepaid balance”" + (
+    page = f"{settings.SITE_URL}{reverse('my_prepaid', args=[short.profile.account_id])}"
+    by_hand = f"Top up your balance by at least {missing} before {day}: at {page}" + (
         f", or write to {mail}." if mail else "."
     )
     if short.tops_up_by_itself:

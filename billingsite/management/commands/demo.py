@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from billingsite.demo.building import PASSWORD, PEOPLE, Building, build, summary
+from billingsite.demo.building import CUSTOMERS, PASSWORD, PEOPLE, Building, build, summary
 from billingsite.demo.serving import serve
 
 
@@ -28,7 +28,10 @@ class Command(BaseCommand):
             self.stdout.write(line)
         self.stdout.write("")
         self.stdout.write(f"PDFs are under {settings.DOCUMENTS_ROOT}, mails under {settings.VAR_DIR / 'mail'}.")
-        self.stdout.write(f"Sign in as admin, {', '.join(PEOPLE)}; the password of each is “{PASSWORD}”.")
+        self.stdout.write(
+            f"Sign in as admin, {', '.join(PEOPLE)}, or as a customer: {', '.join(CUSTOMERS)};"
+            f" the password of each is “{PASSWORD}”."
+        )
         if not settings.STAFF_SECOND_FACTOR:
             self.stdout.write("The second factor that staff sign in with is switched off in the demonstration.")
         if not options["no_serve"]:

@@ -90,6 +90,7 @@ PAGES = {
             *("invoicing_payment_allocate", "invoicing_payment_take_back", "invoicing_payment_look"),
             *("invoicing_payment_book", "invoicing_payment_charge", "invoicing_hold_lift", "invoicing_hold_place"),
             *("invoicing_platformnotice_retry", "invoicing_platformnotice_by_hand"),
+            "invoicing_letter_statement",
             *("invoicing_order_start", "invoicing_order_finish", "invoicing_order_cancel"),
         ),
         (WORK, WORK),
@@ -98,6 +99,7 @@ PAGES = {
         (
             *(
                 "invoicing_payment_refund",
+                "invoicing_payment_deposit",
                 "invoicing_topup_refund",
                 "invoicing_webhookevent_resolve",
                 "invoicing_webhookevent_retry",
