@@ -76,7 +76,7 @@ WITH over AS (
 ), paid AS (
     SELECT p.payment_id, -sum(p.amount) AS rest, max(p.id) AS latest
     FROM invoicing_posting p
-    WHERE p.invoice_id = %(invoice)s AND p.ledger_account = 'RECEIVABLE' AND p.payment_id IS NOT NULL
+    WHERE p.invoice_id = %(invoice)s AND p.ledger_account IN ('RECEIVABLE', 'COLLECTIONS') AND p.payment_id IS NOT NULL
     GROUP BY 1 HAVING -sum(p.amount) > 0
 ), stretch AS (
     SELECT paid.*, sum(rest) OVER w - rest AS low, sum(rest) OVER w AS high
