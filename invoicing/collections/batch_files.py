@@ -141,10 +141,13 @@ def _documents(batch: PlacementBatch) -> dict[str, bytes]:
         name = f"{'invoices' if is_invoice else 'statements'}/{_file(names[document.subject_id])}"
         try:
             found[name] = read_document(document)
-        except (NotDrawnYet, DocumentChanged) as trouble:
-            logger.warning("batch %s goes without %s: %s", batch.pk, name, trouble)
+        except NotDrawnYet:
+            missing.add(name)
+        except DocumentChanged as trouble:
+            logger.error("batch %s goes without %s: %s", batch.pk, name, trouble)
             missing.add(name)
     if left_out := sorted(missing - set(found)):
+        logger.warning("batch %s goes without %s documents that are not drawn yet", batch.pk, len(left_out))
         found[MISSING] = "".join(f"{name}\n" for name in left_out).encode()
     return found
 

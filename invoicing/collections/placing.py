@@ -38,7 +38,7 @@ def approve_placements(
     dry_run: bool = False,
 ) -> Swept:
     """
-    Hand these proposals over, or all that wait: a page a transaction, each with a batch for the agency's file.
+    Hand these proposals over, or all that wait: a page a transaction, together one batch for the agency's file.
 
     What was paid, credited, held or disputed since it was proposed stays out; a proposal of which nothing is left is
     declined. Done before, it changes nothing.
@@ -59,10 +59,12 @@ def approve_placements(
         later = waiting.filter(account_id__gt=after).order_by("account_id")
         return list(later.values_list("account_id", flat=True)[:PAGE])
 
-    return sweep(next_page, partial(_hand_over, on=on, now=now, actor=actor), dry_run=dry_run)
+    return sweep(next_page, partial(_hand_over, on=on, now=now, actor=actor, batches={}), dry_run=dry_run)
 
 
-def _hand_over(account_ids: Sequence[int], *, on: date, now: datetime, actor: Actor) -> Counter[str]:
+def _hand_over(
+    account_ids: Sequence[int], *, on: date, now: datetime, actor: Actor, batches: dict[int, int]
+) -> Counter[str]:
     """A page: re-read under its locks, so that what came between proposal and approval counts."""
     people = dunned(lock_billings(account_ids).values())
     waiting = list(Placement.objects.filter(account__in=people, state=State.PROPOSED).order_by("account_id"))
@@ -74,7 +76,7 @@ def _hand_over(account_ids: Sequence[int], *, on: date, now: datetime, actor: Ac
     for one in handed:
         by_seller[people[one.account_id].seller.pk].append(one)
     for seller_id, placements in sorted(by_seller.items()):
-        _place(placements, left, seller_id=seller_id, on=on, now=now, actor=actor)
+        _place(placements, left, seller_id=seller_id, on=on, now=now, actor=actor, batches=batches)
     done = [_handed(one) for one in handed]
     done += [Done("decline placement", one.account_id, f"placement {one.pk}", NOTHING_LEFT) for one in over]
     audit_all(done, actor=actor, now=now)
@@ -109,6 +111,7 @@ def _place(
     on: date,
     now: datetime,
     actor: Actor,
+    batches: dict[int, int],
 ) -> None:
     """The batch, the placements and their entries; each placement's source is `placement:<id>`."""
     totals: dict[str, Decimal] = defaultdict(lambda: ZERO)
@@ -116,10 +119,13 @@ def _place(
         one.state, one.placed_on = State.PLACED, on
         one.amount = sum((invoice.owed for invoice in left[one.pk]), ZERO)
         totals[one.currency] += one.amount
-    batch = PlacementBatch.objects.create(
-        seller_id=seller_id, on=on, rows=len(placements), approved_by=actor.name[:200], approved_at=now,
-        totals={currency: f"{round_money(total, currency):f}" for currency, total in sorted(totals.items())},
-    )  # fmt: skip
+    # One for the whole approval: its later pages join it, unless its file has been written meanwhile.
+    open_batches = PlacementBatch.objects.select_for_update(no_key=True).filter(written_at=None)
+    batch = open_batches.filter(pk=batches.get(seller_id)).first() or PlacementBatch(
+        seller_id=seller_id, on=on, approved_by=actor.name[:200], approved_at=now
+    )
+    _count(batch, totals, len(placements))
+    batches[seller_id] = batch.pk
     for one in placements:
         one.batch = batch
     Placement.objects.bulk_update(placements, ["state", "placed_on", "amount", "batch"])
@@ -130,6 +136,15 @@ def _place(
         for invoice in left[one.pk]
     )
     post_all([_entry(one, left[one.pk]) for one in placements], on=on, now=now)
+
+
+def _count(batch: PlacementBatch, totals: Mapping[str, Decimal], rows: int) -> None:
+    together = {currency: Decimal(total) for currency, total in batch.totals.items()}
+    for currency, total in totals.items():
+        together[currency] = together.get(currency, ZERO) + total
+    batch.rows += rows
+    batch.totals = {currency: f"{round_money(total, currency):f}" for currency, total in sorted(together.items())}
+    batch.save()
 
 
 def _entry(one: Placement, invoices: Sequence[UnpaidInvoice]) -> EntryDraft:
