@@ -121,7 +121,7 @@ def _place(
         totals[one.currency] += one.amount
     # One for the whole approval: its later pages join it, unless its file has been written meanwhile.
     open_batches = PlacementBatch.objects.select_for_update(no_key=True).filter(written_at=None)
-    batch = open_batches.filter(pk=batches.get(seller_id)).first() or PlacementBatch(
+    batch = open_batches.filter(pk=batches.get(seller_id, 0)).first() or PlacementBatch(
         seller_id=seller_id, on=on, approved_by=actor.name[:200], approved_at=now
     )
     _count(batch, totals, len(placements))

@@ -130,8 +130,8 @@ class MoneyIn(RuleBasedStateMachine):
         self.whole._from_testcase = True  # type: ignore[attr-defined]
         self.whole.__enter__()
         self.clock = SetClock(NOW)
-        self.gateway = self.kept.enter_context(installed(DemoGateway(clock=self.clock)))
-        assert isinstance(self.gateway, DemoGateway)
+        self.gateway = DemoGateway(clock=self.clock)
+        self.kept.enter_context(installed(self.gateway))
         self.numbers = count(1)
 
     def teardown(self) -> None:
@@ -267,7 +267,7 @@ class MoneyIn(RuleBasedStateMachine):
     @rule(which=which, cents=st.none() | cents)
     def an_allocation_is_taken_back(self, which: int, cents: int | None) -> None:
         payment = self.payment_of(which, state="SUCCEEDED")
-        target = payment and payment.targets.first()
+        target = payment.targets.first() if payment else None
         if payment is None or target is None:
             return
         amount = None if cents is None else amount_of(cents)

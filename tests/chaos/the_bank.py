@@ -63,7 +63,7 @@ def _draft(account: Account, nth: int, issued_on: date) -> Invoice:
 
 def _method(account: Account, nth: int) -> PaymentMethod:
     kind = "ach" if nth % 3 == 2 else "card"
-    token, customer = demo_tokens(str(account.pk), f"{kind}-ok")
+    token, customer = demo_tokens(account.pk, f"{kind}-ok")
     return PaymentMethod(
         account=account, kind=kind.upper(), gateway="demo", token=token, customer_token=customer, brand="Visa",
         last_four="4242", funding="CREDIT" if kind == "card" else "UNKNOWN", is_default=True, added_at=NOW,

@@ -121,7 +121,7 @@ def test_the_real_book_is_paid_and_the_rest_handed_over(tmp_path, settings):
     assert Placement.objects.filter(state="PROPOSED").count() == len(unpaid)
     approve_placements(on=FEBRUARY, now=late, actor=ME)
     hand_off(on=FEBRUARY, now=late, actor=ME)
-    batch = PlacementBatch.objects.get()
+    batch = PlacementBatch.objects.exclude(sha256="").get()
     placed = total_of(ledger_account="COLLECTIONS")
     assert batch.rows == len(unpaid)
     assert Decimal(batch.totals["USD"]) == placed == Decimal("456116.60") - took["amount"]
