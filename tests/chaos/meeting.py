@@ -14,7 +14,7 @@ from invoicing.subscriptions.models import BillingProfile
 
 class Meeting:
     """
-    Each of two waits before and after the function until the other is there too, half a second at most.
+    Each of two waits before and after the function until the other is there too, two seconds at most.
 
     Where a lock keeps the other out, it never comes, and from then on nobody waits.
     """
@@ -36,7 +36,7 @@ class Meeting:
 
     def _wait(self) -> None:
         try:
-            self._barrier.wait(0.5)
+            self._barrier.wait(2)
         except threading.BrokenBarrierError:
             """The other one is kept out by a guard, or has ended."""
 

@@ -90,7 +90,7 @@ class TestSearchBox:
 class TestNavigation:
     def test_is_reached_and_unfolded_by_the_keyboard(self, console):
         seen = []
-        for _ in range(40):
+        for _ in range(70):
             console.keyboard.press("Tab")
             text = console.evaluate("document.activeElement.innerText || ''").split("\n")[0].strip()
             seen.append(text)
