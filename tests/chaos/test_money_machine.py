@@ -379,7 +379,7 @@ class TestMoneyInAnyOrder:
     @pytest.mark.slow
     def test_keeps_them_for_long(self):
         MoneyIn.done = Counter()
-        run_state_machine_as_test(MoneyIn, settings=self.as_many(150, 40))
+        run_state_machine_as_test(MoneyIn, settings=self.as_many(60, 40))
         for name in (
             "issue", "credit", "charge", "check", "allocate", "take back", "refund", "return",
             "chargeback", "won", "lost", "hand over", "remittance", "write off", "recall",
@@ -389,6 +389,8 @@ class TestMoneyInAnyOrder:
     @staticmethod
     def as_many(examples: int, steps: int) -> settings:
         return settings(
+            # The same examples each time: a seed of one's own is given by taking this away.
+            derandomize=True,
             max_examples=examples, stateful_step_count=steps, deadline=None, database=None, print_blob=True,
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
