@@ -25,7 +25,7 @@ from tests.invoicing.collections.test_placements import RIPE, handed
 from tests.invoicing.collections.test_suspension import DAY, WARN
 from tests.invoicing.factories import terms
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 D = Decimal
 # An invoice may have the number of a letter.
 KINDS = ("RECEIPT", "REMINDER", "NOTICE", "STATEMENT")

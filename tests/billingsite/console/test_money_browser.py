@@ -65,6 +65,7 @@ def look(page, live_server):
     connection.close()
 
 
+@pytest.mark.slow
 class TestConsole:
     def test_is_accessible_breaks_no_policy_and_fits_a_telephone(self, seeded, look):
         harbor = Account.objects.get(name="Harbor Dental Group").pk

@@ -112,6 +112,7 @@ class TestRunPage:
         assert faults == []
 
 
+@pytest.mark.slow
 class TestEveryPage:
     def test_is_accessible_and_fits_a_phone(self, manager, live_server, seeded, faults):
         """axe, WCAG 2 A and AA; nothing wider than the window."""
