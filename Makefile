@@ -38,8 +38,8 @@ demo: setup ## Build a demonstration company and serve it on 127.0.0.1 (SERVE=0:
 	@echo "Building the demonstration data: a minute or two the first time$(if $(filter 0,$(SERVE)),.,; then serving until Ctrl-C.)"
 	@DEMO=1 $(PY) manage.py demo $(if $(filter 0,$(SERVE)),--no-serve)
 
-test: setup ## Run the tests, slow ones left out (a few minutes)
-	@echo "Running the tests without the slow ones, two at a time: a few minutes."
+test: setup ## Run the tests, slow ones left out (seven minutes or so)
+	@echo "Running the tests without the slow ones, two at a time: seven minutes or so."
 	@$(PY) -m pytest -q -n 2 -m "not slow" $(ARGS)
 
 test-slow: setup ## Run the slow tests: crashes, races, whole months (ten minutes or so)
