@@ -7,22 +7,9 @@ from decimal import Decimal
 from invoicing.catalog.models import BillingTerms
 from invoicing.ledger.models import LedgerAccount, LedgerEntry
 from invoicing.ledger.operations import Side, post
-from invoicing.money import ZERO, format_money
+from invoicing.money import ZERO
 from invoicing.prepaid.models import PrepaidBalance
 from invoicing.subscriptions.models import BillingProfile
-
-
-class ShortOfBalance(Exception):
-    """PRE-4: the balance does not cover it down to the floor."""
-
-    def __init__(self, balance: PrepaidBalance, amount: Decimal) -> None:
-        self.balance = balance
-        self.amount = amount
-        left = format_money(available(balance), balance.currency)
-        super().__init__(
-            f"{format_money(amount, balance.currency)} cannot be deducted: {left} is left of the prepaid balance. "
-            "Top it up first."
-        )
 
 
 def available(balance: PrepaidBalance) -> Decimal:
@@ -77,29 +64,6 @@ def lock_balance(account_id: int) -> PrepaidBalance:
     if account_id not in locked:
         raise PrepaidBalance.DoesNotExist(f"Account {account_id} has no prepaid balance: its terms have none.")
     return locked[account_id]
-
-
-def post_deduction(
-    balance: PrepaidBalance,
-    amount: Decimal,
-    *,
-    source: str,
-    kind: str,
-    against: Sequence[Side],
-    on: date,
-    now: datetime,
-) -> bool:
-    """
-    Deduct from a locked balance and post it against the other sides (credits); whether it was not posted before.
-
-    :raises ShortOfBalance: if it would pass the floor (PRE-4); nothing is changed then
-    """
-    if LedgerEntry.objects.filter(source=source).exists():
-        return False
-    if amount > available(balance):
-        raise ShortOfBalance(balance, amount)
-    _move(balance, -amount, balance.floor, source, kind, against, on, now)
-    return True
 
 
 def post_credit(

@@ -9,14 +9,7 @@ from django.db import connection
 
 from invoicing.bulk import array_of
 from invoicing.money import ZERO, format_money
-
-OPENED = """
-INSERT INTO invoicing_prepaidbalance (account_id, currency, balance, floor, awaiting)
-SELECT p.account_id, p.currency, 0, -t.credit_limit, 0
-FROM invoicing_billingprofile p JOIN invoicing_billingterms t ON t.id = p.terms_id
-WHERE p.account_id = ANY(%s::bigint[])
-ON CONFLICT (account_id) DO NOTHING
-"""
+from invoicing.prepaid.balances import open_balances
 
 NEEDED = """
 SELECT i.id, i.account_id, i.currency, b.balance, b.floor,
@@ -115,8 +108,8 @@ def not_covered(charges: Mapping[int, Decimal]) -> dict[int, "Short"]:
 
 def await_credit(charges: Mapping[int, Decimal], *, on: date) -> None:
     """PRE-4: keep with the accounts' balances what they are short for, and since when. Two statements."""
+    open_balances(charges)
     with connection.cursor() as cursor:
-        cursor.execute(OPENED, [array_of(charges)])
         cursor.execute(AWAITED, [on, array_of(charges), array_of(charges.values())])
 
 
@@ -129,8 +122,8 @@ def short_of_credit(invoice_ids: Sequence[int], account_ids: Sequence[int], *, o
     """
     short: list[Short] = []
     rest: dict[int, Decimal] = {}
+    open_balances(account_ids)
     with connection.cursor() as cursor:
-        cursor.execute(OPENED, [array_of(account_ids)])
         cursor.execute(NEEDED, [array_of(invoice_ids)])
         for invoice_id, account_id, currency, balance, floor, needed in cursor.fetchall():
             before = rest.get(account_id, balance)
