@@ -98,7 +98,7 @@ def row_hashes(*prefixes: str) -> dict[str, str | None]:
 OUTPUT = [
     "invoicing_invoice", "invoicing_invoiceline", "invoicing_linetax", "invoicing_run", "invoicing_runitem",
     "invoicing_ledgerentry", "invoicing_posting", "invoicing_document", "invoicing_delivery", "invoicing_letterhead",
-    "invoicing_openinvoice", "accounts_auditentry",
+    "invoicing_openinvoice", "invoicing_prepaidbalance", "accounts_auditentry",
 ]  # fmt: skip
 
 
