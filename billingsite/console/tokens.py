@@ -7,7 +7,7 @@ from unfold.decorators import display
 from accounts.models import ApiToken
 from accounts.tokens import MANAGE, SCOPES, make_token, revoke_token
 from invoicing.pages.acting import ActingAdmin
-from invoicing.pages.acts import Act, ActForm, Asked, Facts, WhyForm
+from invoicing.pages.acts import Act, ActForm, Asked, Facts, ShownOnce, WhyForm
 from invoicing.pages.cells import link, moment
 
 BADGES = {"In use": "success", "Revoked": ""}
@@ -20,9 +20,9 @@ class TokenForm(ActForm):
     )
 
 
-def _make(asked: Asked) -> str:
+def _make(asked: Asked) -> ShownOnce:
     token, key = make_token(asked.values["name"], asked.values["scopes"], actor=asked.actor, now=asked.now)
-    return f"The key of {token.name} is {key} and is shown this once: copy it now."
+    return ShownOnce(f"The token {token.name} is made.", "Its key", key)
 
 
 def _revoke(asked: Asked) -> str:

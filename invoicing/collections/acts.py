@@ -25,7 +25,7 @@ from invoicing.collections.operations import (
 )
 from invoicing.collections.sweeping import Swept
 from invoicing.invoices.models import Invoice
-from invoicing.pages.acts import Act, ActForm, Asked, DayInput, Facts, WhyForm
+from invoicing.pages.acts import Act, ActForm, Asked, DayInput, Facts, ShownOnce, WhyForm
 from invoicing.payments.queries import owing_of
 from invoicing.sellers.models import Seller
 from invoicing.sellers.queries import today_of
@@ -209,9 +209,9 @@ class AddressForm(ActForm):
         self.initial.update({"url": self.row.url, "is_on": self.row.is_on})
 
 
-def _add(asked: Asked) -> str:
+def _add(asked: Asked) -> ShownOnce:
     endpoint = add_endpoint(actor=asked.actor, now=asked.now, **asked.values)
-    return f"Calls to {endpoint.url} are signed with {endpoint.secret}, which is shown this once: copy it now."
+    return ShownOnce(f"The platform is told at {endpoint.url}.", "Calls are signed with", endpoint.secret)
 
 
 def _change(asked: Asked) -> str:
@@ -219,9 +219,9 @@ def _change(asked: Asked) -> str:
     return f"{endpoint} is {'told' if endpoint.is_on else 'not told'} at {endpoint.url}."
 
 
-def _renew(asked: Asked) -> str:
+def _renew(asked: Asked) -> ShownOnce:
     endpoint = renew_secret(endpoint=asked.row, actor=asked.actor, now=asked.now)
-    return f"Calls are signed with {endpoint.secret} from now on. It is shown this once: copy it now."
+    return ShownOnce(f"{endpoint} has a new secret.", "Calls are signed from now on with", endpoint.secret)
 
 
 ENDPOINT_LIST_ACTS = (

@@ -11,11 +11,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
 
 from accounts.actors import NotPermitted
 from accounts.models import Account
 from accounts.refusals import BadValue
-from invoicing.pages.acts import Act, Asked, Facts
+from invoicing.pages.acts import Act, Asked, Facts, ShownOnce
 from invoicing.pages.cells import Table
 from invoicing.pages.readonly import PagedAdmin
 from invoicing.pages.requests import actor_of
@@ -92,8 +93,7 @@ class ActingAdmin(PagedAdmin):
                 if act.preview and "do" not in request.POST:
                     shown = act.preview(asked)
                 else:
-                    messages.success(request, act.perform(asked))
-                    return HttpResponseRedirect(back)
+                    return self._done(request, act, act.perform(asked), back=back)
             except BadValue as bad:
                 form.add_error(bad.field if bad.field in form.fields else None, bad.sentence)
             except expected as refusal:
@@ -102,6 +102,15 @@ class ActingAdmin(PagedAdmin):
             request, "admin/invoicing/row/act.html", title=f"{act.sends}: {of}" if of else act.sends, act=act,
             form=form, faults=faults, preview=shown, back=back, of=of, object=row, own_title=act.sends,
         )  # fmt: skip
+
+    def _done(self, request: HttpRequest, act: Act, said: str | ShownOnce, *, back: str) -> HttpResponse:
+        """Back with what was done; what is shown once is shown here, and kept by no browser on the way."""
+        if isinstance(said, ShownOnce):
+            page = self.page(request, "admin/invoicing/row/once.html", title=act.sends, once=said, back=back)
+            add_never_cache_headers(page)
+            return page
+        messages.success(request, said)
+        return HttpResponseRedirect(back)
 
     # Where they are offered
 

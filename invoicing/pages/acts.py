@@ -40,6 +40,18 @@ class WhyForm(ActForm):
     why = forms.CharField(label="Why", max_length=300, help_text="It stands in the record of what was done.")
 
 
+@dataclass(frozen=True)
+class ShownOnce:
+    """
+    What an act made that nobody is told again, such as a key. It stands in the answer to the act itself and nowhere
+    else: a message would travel through a cookie, which is signed and not sealed.
+    """
+
+    says: str
+    label: str
+    secret: str
+
+
 class DayInput(forms.DateInput):
     input_type = "date"
 
@@ -57,7 +69,7 @@ def _always(row: Any) -> bool:
 @dataclass(frozen=True)
 class Act:
     """
-    One thing that may be done. `perform` calls its operation and says what was done.
+    One thing that may be done. `perform` calls its operation and says what was done, or shows what is shown once.
 
     `offered` says of which rows it makes sense, so that a button is not shown in vain; whether it may be done the
     operation decides. With a `preview`, its facts are shown first, and a second button does it.
@@ -66,7 +78,7 @@ class Act:
     name: str
     label: str
     permission: str
-    perform: Callable[[Asked], str]
+    perform: Callable[[Asked], str | ShownOnce]
     refusals: tuple[type[Exception], ...]
     explanation: str = ""
     form: type[ActForm] = ActForm

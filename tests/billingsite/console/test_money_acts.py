@@ -1,5 +1,6 @@
 """What staff do about money on its pages: each act calls its operation, and its refusal is shown in its words."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -7,7 +8,7 @@ from django.contrib.messages import get_messages
 
 from accounts.models import ApiToken, AuditEntry
 from accounts.tokens import token_of
-from invoicing.collections.models import Hold, Suspension
+from invoicing.collections.models import Hold, PlatformEndpoint, Suspension
 from invoicing.payments.models import Payment, Refund
 from invoicing.payments.operations import book_payment, charge
 from invoicing.payments.queries import standing_of, unallocated
@@ -26,6 +27,19 @@ def booked(account, amount: str = "150") -> Payment:
 
 def told(response) -> str:
     return " ".join(str(message) for message in get_messages(response.wsgi_request))
+
+
+def secret_in(response) -> str:
+    """What the answer shows once."""
+    shown = re.search(r'<code class="bk-secret">([^<]+)</code>', response.text)
+    assert shown, response.text
+    return shown[1]
+
+
+def kept_of(client, response, caplog) -> str:
+    """All that outlives the answer: cookies, the session, messages, the log and the trail of changes."""
+    trail = list(AuditEntry.objects.values_list("detail", "subject", "why"))
+    return f"{response.cookies} {client.cookies} {dict(client.session)} {told(response)} {caplog.text} {trail}"
 
 
 class TestRefund:
@@ -136,15 +150,48 @@ class TestSuspension:
 
 
 class TestToken:
+    MAKE = ("/admin/accounts/apitoken/do/new/", {"name": "Switch", "scopes": ["usage:write"], "do": "1"})
+
     def test_is_shown_once_and_revoked(self, manager):
-        answer = manager.post(
-            "/admin/accounts/apitoken/do/new/", {"name": "Switch", "scopes": ["usage:write"], "do": "1"}
-        )
-        key = next(word for word in told(answer).split() if word.startswith("cb_"))
+        key = secret_in(manager.post(*self.MAKE))
         token = ApiToken.objects.get()
         assert token_of(key) == token
         manager.post(f"/admin/accounts/apitoken/{token.pk}/revoke/", {"why": "Left.", "do": "1"})
         assert token_of(key) is None
+
+    def test_stands_in_the_answer_alone_and_nowhere_that_keeps_it(self, manager, caplog):
+        answer = manager.post(*self.MAKE)
+        key = secret_in(answer)
+        assert "no-store" in answer["Cache-Control"]
+        assert kept_of(manager, answer, caplog).count(key) == 0
+
+    def test_is_not_made_a_second_time_when_the_page_is_reloaded(self, manager):
+        manager.post(*self.MAKE)
+        assert "There is a token called Switch." in manager.post(*self.MAKE).text
+        assert ApiToken.objects.count() == 1
+
+
+class TestEndpointSecret:
+    """SUSP-1: calls to the platform are signed."""
+
+    ADD = (
+        "/admin/invoicing/platformendpoint/do/new/",
+        {"name": "Switch", "url": "https://switch.example.net/billing", "do": "1"},
+    )
+
+    def test_stands_in_the_answer_alone_and_nowhere_that_keeps_it(self, manager, caplog):
+        added = manager.post(*self.ADD)
+        endpoint = PlatformEndpoint.objects.get()
+        renewed = manager.post(f"/admin/invoicing/platformendpoint/{endpoint.pk}/renew/", {"do": "1"})
+        for answer in (added, renewed):
+            assert "no-store" in answer["Cache-Control"]
+            assert kept_of(manager, answer, caplog).count(secret_in(answer)) == 0
+        assert secret_in(renewed) == PlatformEndpoint.objects.get().secret != endpoint.secret
+
+    def test_is_masked_on_the_page_of_the_endpoint(self, manager):
+        secret = secret_in(manager.post(*self.ADD))
+        page = manager.get(f"/admin/invoicing/platformendpoint/{PlatformEndpoint.objects.get().pk}/change/")
+        assert secret not in page.text
 
 
 class TestInvoicePage:
