@@ -16,15 +16,9 @@ from invoicing.documents.models import Delivery, Document, Letter
 from invoicing.invoices.models import CreditNote, Invoice, InvoiceLine, LineTax, OpenInvoice
 from invoicing.ledger.models import LedgerEntry, Posting
 from invoicing.orders.models import Order
-from invoicing.payments.models import (
-    CardFeeRate,
-    Chargeback,
-    Payment,
-    PaymentMethod,
-    PaymentTarget,
-    Refund,
-    WebhookEvent,
-)
+from invoicing.payments.fee_table import CardFeeRate
+from invoicing.payments.models import Chargeback, Payment, PaymentMethod, PaymentTarget, Refund
+from invoicing.payments.notices import WebhookEvent
 from invoicing.prepaid.models import PrepaidBalance, TopUp, TopUpAgreement
 from invoicing.reports.models import ReportExport
 from invoicing.runs.models import Run, RunItem

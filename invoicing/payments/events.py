@@ -21,7 +21,8 @@ from invoicing.payments.chargebacks import Disputed, record_chargeback
 from invoicing.payments.gateways.protocol import About, Forged, NoAnswer, Notice, Outcome
 from invoicing.payments.gateways.registry import gateway
 from invoicing.payments.methods import MethodRefused, keep_announced_method
-from invoicing.payments.models import Payment, Refund, WebhookEvent
+from invoicing.payments.models import Payment, Refund
+from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.policy import look_after
 from invoicing.payments.recording import AnswerDiffers, record_answer, the_gateway
 from invoicing.payments.refunds import record_refund_answer

@@ -4,7 +4,8 @@ from datetime import date
 from decimal import Decimal
 
 from accounts.models import Account
-from invoicing.payments.models import CardFeeRate, PaymentMethod
+from invoicing.payments.fee_table import CardFeeRate
+from invoicing.payments.models import PaymentMethod
 from invoicing.payments.policy import CREDIT, NO_FEE_ON_BANKS, CardFee, FeeRate, card_fee
 from invoicing.payments.queries import default_method
 from invoicing.subscriptions.models import BillingProfile

@@ -1,7 +1,7 @@
-"""How accounts pay: methods as tokens, payments and their refunds, chargebacks, the gateway's notices, the card fee."""
+"""How accounts pay: methods as tokens, payments with what they are meant for, their refunds and chargebacks."""
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
 from accounts.history import keeps_history
 from accounts.models import Account
@@ -266,86 +266,3 @@ class Chargeback(models.Model):
 
     def __str__(self) -> str:
         return f"chargeback {self.gateway_reference}"
-
-
-@keeps_to_transitions
-class WebhookEvent(models.Model):
-    """
-    A notice from a gateway, its signature checked, stored once by its id and worked off later.
-
-    `PARKED` waits for a person: a settled charge of which we know nothing, an amount or currency that differs.
-    `KEPT` is of a type that we do nothing with.
-    """
-
-    class State(models.TextChoices):
-        RECEIVED = "RECEIVED", "To be worked off"
-        DONE = "DONE", "Worked off"
-        KEPT = "KEPT", "Kept, nothing to do"
-        PARKED = "PARKED", "Waits for a person"
-
-    TRANSITIONS = {
-        State.RECEIVED: {State.DONE, State.KEPT, State.PARKED},
-        State.PARKED: {State.RECEIVED, State.DONE},
-        State.DONE: set(),
-        State.KEPT: {State.RECEIVED},
-    }
-
-    gateway = models.CharField(max_length=20)
-    event_id = models.CharField(max_length=120)
-    type = models.CharField(max_length=80)
-    body = models.TextField(help_text="As it came, with card numbers masked.")
-    state = models.CharField(max_length=8, choices=State, default=State.RECEIVED)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    next_attempt_at = models.DateTimeField(null=True, blank=True)
-    error = models.TextField(blank=True)
-    payment = models.ForeignKey(
-        Payment, null=True, blank=True, on_delete=models.PROTECT, related_name="events", db_index=False
-    )
-    made_at = models.DateTimeField(help_text="When the gateway says it happened.")
-    received_at = models.DateTimeField()
-    done_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        permissions = [("resolve_event", "Can settle a gateway's notice that waits for a person")]
-        constraints = [models.UniqueConstraint(fields=["gateway", "event_id"], name="gateway_event_once")]
-        indexes = [
-            models.Index(fields=["id"], condition=Q(state="RECEIVED"), name="event_to_work_off"),
-            models.Index(fields=["-id"], condition=Q(state="PARKED"), name="event_parked"),
-            models.Index(fields=["payment"], condition=Q(payment__isnull=False), name="event_of_payment"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.type} {self.event_id}"
-
-
-@keeps_history()
-class CardFeeRate(models.Model):
-    """
-    FEE-4: the card service fee from a day on, by the account's billing state and the card's funding.
-
-    The narrowest row that is valid on the day counts: state and funding, then state, then funding, then neither.
-    """
-
-    state = models.CharField(max_length=2, blank=True, help_text="Two letters, such as CO; empty: every other state.")
-    funding = models.CharField(
-        max_length=7, blank=True, choices=PaymentMethod.Funding, help_text="Empty: every other funding."
-    )
-    rate_percent = models.DecimalField(max_digits=6, decimal_places=3)
-    cap = AmountField(null=True, blank=True, help_text="The fee is at most so much, in the payment's currency.")
-    clause = models.CharField(max_length=12, default="FEE-1")
-    legal_reference = models.CharField(max_length=200, blank=True)
-    valid_from_on = models.DateField()
-    valid_to_on = models.DateField(null=True, blank=True, help_text="The first day on which it no longer holds.")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["state", "funding", "valid_from_on"], name="one_fee_rate_a_day"),
-            models.CheckConstraint(condition=Q(rate_percent__range=(0, 10)), name="fee_rate_within_bounds"),
-            models.CheckConstraint(
-                condition=Q(valid_to_on__isnull=True) | Q(valid_to_on__gt=F("valid_from_on")),
-                name="fee_rate_ends_after_start",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.rate_percent:f} % in {self.state or 'every other state'} from {self.valid_from_on}"

@@ -15,7 +15,8 @@ from accounts.browsing import ConsoleAdmin
 from invoicing.pages.acting import ActingAdmin
 from invoicing.pages.acts import Act, Asked, Facts, WhyForm
 from invoicing.pages.cells import NOTHING, Table, moment, row_link
-from invoicing.payments.models import CardFeeRate, WebhookEvent
+from invoicing.payments.fee_table import CardFeeRate
+from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.operations import MoneyRefused, resolve_event, retry_event
 
 State = WebhookEvent.State

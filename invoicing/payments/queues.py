@@ -4,7 +4,8 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
 from invoicing.invoices.models import OpenInvoice
 from invoicing.ledger.models import LedgerAccount, Posting
-from invoicing.payments.models import Chargeback, Payment, PaymentTarget, WebhookEvent
+from invoicing.payments.models import Chargeback, Payment, PaymentTarget
+from invoicing.payments.notices import WebhookEvent
 
 State = Payment.State
 

@@ -17,7 +17,7 @@ from invoicing.payments.card_numbers import mask_card_numbers, mask_json
 from invoicing.payments.gateways.demo import DemoGateway
 from invoicing.payments.gateways.protocol import Forged
 from invoicing.payments.gateways.registry import gateway
-from invoicing.payments.models import WebhookEvent
+from invoicing.payments.notices import WebhookEvent
 
 WORK_OFF = "invoicing.payments.tasks.work_off_events"
 COUNTS_ARE_KEPT = timedelta(days=40)

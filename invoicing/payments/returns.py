@@ -1,5 +1,6 @@
 """A bank's debit that comes back after it settled: what it paid is open again, and the code says what follows."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -44,30 +45,46 @@ def record_return(
     _check(payment, amount, currency, reference)
     today = today_of(profile.seller, now=now)
     succeed(payment, profile, reference=reference, on=today, now=now, quietly=True)
+    taken = _taken_back(payment, today=today, now=now)
+    late = _ended(payment, code, today=today, now=now)
+    _told(payment, code, taken, late=late, now=now)
+    write_return(payment, profile, code, on=today, now=now)
+    tell_settled(payment, now=now)
+    return payment
+
+
+def _taken_back(payment: Payment, *, today: date, now: datetime) -> dict[int, Decimal]:
+    """Off every invoice, and out of the house with its fee; what each invoice lost."""
     taken = take_back_latest(payment, None, source=f"return-taken:{payment.pk}", on=today, now=now)
     post_money(
         payment, -payment.amount, -payment.fee, source=f"return:{payment.pk}", kind="RETURN", on=today, now=now
     )  # fmt: skip
+    return taken
+
+
+def _ended(payment: Payment, code: str, *, today: date, now: datetime) -> bool:
+    """The payment is over, and its method blocked unless the code lets it be tried again; whether it came too late."""
     reason = return_code(code)
-    move(payment, Payment.State.RETURNED)
-    payment.failure_code, payment.hard = code[:60], reason.then != Then.RETRY
     settled_on = localdate(payment.settled_at or now)
     late = returned_late(settled_on=settled_on, returned_on=today)
+    move(payment, Payment.State.RETURNED)
+    payment.failure_code, payment.hard = code[:60], reason.then != Then.RETRY
     payment.failure = f"Returned by the bank: {reason.words}.{_too_late(settled_on, today) if late else ''}"[:300]
     payment.save(update_fields=["state", "failure_code", "failure", "hard"])
     if payment.hard:
         block_method_of(payment, f"{code}: {reason.words}", now=now)
+    return late
+
+
+def _told(payment: Payment, code: str, taken: Mapping[int, Decimal], *, late: bool, now: datetime) -> None:
     record_change(
         "payment.returned",
         subject=f"payment {payment.pk}",
         actor=the_gateway(payment.gateway),
         now=now,
         account=payment.account_id,
-        detail={"code": code, "then": reason.then, "late": late, "invoices": as_amounts(taken)},
+        detail={"code": code, "then": return_code(code).then, "late": late, "invoices": as_amounts(taken)},
     )
-    write_return(payment, profile, code, on=today, now=now)
-    tell_settled(payment, now=now)
-    return payment
 
 
 def _too_late(settled_on: date, today: date) -> str:

@@ -10,7 +10,8 @@ from invoicing.invoices.models import Invoice
 from invoicing.ledger.models import Posting
 from invoicing.money import format_money
 from invoicing.pages.cells import NOTHING, Table, account_link, date_words, day, link, moment, row_link
-from invoicing.payments.models import Payment, WebhookEvent
+from invoicing.payments.models import Payment
+from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.queries import standing_of, unallocated
 
 SHOWN = 100

@@ -21,7 +21,8 @@ from invoicing.payments import allocation, booking, charging, events, methods, r
 from invoicing.payments.gateways.demo import DemoGateway, SetClock
 from invoicing.payments.gateways.faults import Fault, Told
 from invoicing.payments.gateways.registry import installed
-from invoicing.payments.models import Payment, WebhookEvent
+from invoicing.payments.models import Payment
+from invoicing.payments.notices import WebhookEvent
 from invoicing.prepaid import migration, topping_up, usage_files
 from invoicing.reports import operations as report_operations
 from invoicing.reports.report import Asked

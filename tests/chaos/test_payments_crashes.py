@@ -19,7 +19,8 @@ from invoicing.documents.models import Letter
 from invoicing.ledger.models import Posting
 from invoicing.payments.gateways.demo import DemoGateway, SetClock
 from invoicing.payments.gateways.registry import installed
-from invoicing.payments.models import Payment, PaymentTarget, WebhookEvent
+from invoicing.payments.models import Payment, PaymentTarget
+from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.operations import charge, charge_due, record_attempt, resolve_open, send, work_off_events
 from invoicing.payments.receiving import take_in
 from invoicing.runs.books import differences_in_books

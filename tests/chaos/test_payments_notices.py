@@ -16,7 +16,8 @@ from invoicing.payments.gateways.demo import DemoGateway
 from invoicing.payments.gateways.demo_objects import dispute_object, return_object
 from invoicing.payments.gateways.faults import Fault, Told
 from invoicing.payments.gateways.protocol import Forged
-from invoicing.payments.models import Chargeback, Payment, PaymentMethod, Refund, WebhookEvent
+from invoicing.payments.models import Chargeback, Payment, PaymentMethod, Refund
+from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.operations import charge, refund, resolve_open, work_off_events
 from invoicing.runs.books import differences_in_books
 from tests.chaos.results import row_hashes

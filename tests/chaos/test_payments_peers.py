@@ -11,7 +11,8 @@ from invoicing.documents.models import Letter
 from invoicing.ledger.models import LedgerEntry
 from invoicing.payments.gateways.faults import Fault, Told
 from invoicing.payments.gateways.protocol import Forged
-from invoicing.payments.models import Payment, WebhookEvent
+from invoicing.payments.models import Payment
+from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.operations import charge, give_up, resolve_open, work_off_events
 from invoicing.prepaid.crediting import credit_top_up, hear_of_payment
 from invoicing.prepaid.models import TopUp

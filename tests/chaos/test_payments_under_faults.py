@@ -9,7 +9,8 @@ from invoicing.ledger.models import Posting
 from invoicing.payments.gateways.demo import DemoGateway, SetClock
 from invoicing.payments.gateways.faults import DONE_UNHEARD, FINE, NOTHING_DONE, Fault, Seeded, Step
 from invoicing.payments.gateways.registry import installed
-from invoicing.payments.models import Chargeback, Payment, WebhookEvent
+from invoicing.payments.models import Chargeback, Payment
+from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.operations import charge_due
 from invoicing.runs.books import differences_in_books
 from tests.chaos.the_bank import DAY, HOUR, Post, clock_of, differences_with, left_open, many_that_owe, pass_by

@@ -17,7 +17,8 @@ from invoicing.invoices.operations import issue_drafts
 from invoicing.ledger.models import LedgerEntry, Posting
 from invoicing.payments.gateways.demo import DemoGateway, SetClock, SignedEvent, demo_tokens
 from invoicing.payments.gateways.stripe_notices import sign
-from invoicing.payments.models import Payment, PaymentMethod, Refund, WebhookEvent
+from invoicing.payments.models import Payment, PaymentMethod, Refund
+from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.operations import resolve_open, work_off_events
 from invoicing.payments.receiving import receive
 from invoicing.subscriptions.models import BillingProfile

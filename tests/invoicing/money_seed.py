@@ -25,7 +25,8 @@ from invoicing.collections.operations import (
 from invoicing.orders.models import Order
 from invoicing.payments.gateways.demo import DemoGateway, SetClock
 from invoicing.payments.gateways.registry import installed
-from invoicing.payments.models import Chargeback, WebhookEvent
+from invoicing.payments.models import Chargeback
+from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.operations import book_payment, charge, refund
 from invoicing.prepaid.models import TopUp, TopUpAgreement
 from invoicing.prepaid.topping_up import top_up

@@ -18,7 +18,8 @@ from invoicing.collections.models import (
 )
 from invoicing.documents.models import Letter
 from invoicing.orders.models import Order
-from invoicing.payments.models import Chargeback, Payment, WebhookEvent
+from invoicing.payments.models import Chargeback, Payment
+from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.operations import book_payment
 from invoicing.prepaid.models import PrepaidBalance, TopUp, TopUpAgreement
 from tests.billingsite.console.test_constant_queries import queries

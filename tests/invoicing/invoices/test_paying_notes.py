@@ -14,7 +14,7 @@ from invoicing.invoices.document import Applied, faults
 from invoicing.invoices.drawing import render
 from invoicing.invoices.fee_note import fee_note
 from invoicing.ledger.operations import Side, post
-from invoicing.payments.models import CardFeeRate
+from invoicing.payments.fee_table import CardFeeRate
 from tests.invoicing import factories
 from tests.invoicing.documents.factories import NOW, drawn, line, make_account, make_invoice, make_seller
 from tests.invoicing.payments.factories import ship_rates

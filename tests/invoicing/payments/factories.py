@@ -13,7 +13,8 @@ from invoicing.invoices.models import Invoice, InvoiceLine, OpenInvoice
 from invoicing.invoices.operations import issue_drafts
 from invoicing.ledger.models import LedgerEntry, Posting
 from invoicing.ledger.operations import Side, post
-from invoicing.payments.models import CardFeeRate, PaymentMethod
+from invoicing.payments.fee_table import CardFeeRate
+from invoicing.payments.models import PaymentMethod
 from tests.invoicing import factories as made
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)

@@ -11,7 +11,8 @@ from accounts.models import AuditEntry
 from invoicing.payments import events
 from invoicing.payments.gateways.faults import Fault, Told
 from invoicing.payments.gateways.protocol import ChargeRequest, RefundRequest
-from invoicing.payments.models import Chargeback, Payment, PaymentMethod, Refund, WebhookEvent
+from invoicing.payments.models import Chargeback, Payment, PaymentMethod, Refund
+from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.operations import (
     MoneyRefused,
     charge,

@@ -12,7 +12,8 @@ from invoicing.payments import recording
 from invoicing.payments.fees import fee_if_paid_by_card
 from invoicing.payments.gateways.faults import Fault, Told
 from invoicing.payments.gateways.protocol import Answer, ChargeRequest, Forged, Outcome
-from invoicing.payments.models import Payment, WebhookEvent
+from invoicing.payments.models import Payment
+from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.operations import (
     AnswerDiffers,
     MoneyRefused,

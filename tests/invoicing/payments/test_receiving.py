@@ -15,7 +15,7 @@ from invoicing.payments import demo_tasks, receiving
 from invoicing.payments.gateways.demo import DemoGateway, SetClock
 from invoicing.payments.gateways.registry import installed
 from invoicing.payments.gateways.stripe_notices import sign
-from invoicing.payments.models import WebhookEvent
+from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.receiving import refused_notices
 from tests.chaos.at_once import at_once
 from tests.invoicing.payments.gateways.demo_gateways import charge_request
