@@ -102,6 +102,7 @@ CELERY_BEAT_SCHEDULE = {
     "work off gateways' notices": {"task": "invoicing.payments.tasks.work_off_events", "schedule": 60.0},
     "write reports": {"task": "invoicing.reports.tasks.write_exports", "schedule": 60.0},
     "send deliveries": {"task": "invoicing.documents.tasks.send_deliveries", "schedule": 60.0},
+    "forget removed methods": {"task": "invoicing.payments.method_tasks.forget_removed_methods", "schedule": 3600.0},
     "warn of expiring cards": {"task": "invoicing.payments.method_tasks.warn_of_cards", "schedule": 6 * 3600.0},
 }
 if DEMO:

@@ -164,7 +164,16 @@ class PaymentMethodAdmin(OfAccountsAdmin):
             ("Funding", row.get_funding_display()), ("Expires", date_words(row.expires_on)),
             ("Default", "yes" if row.is_default else "no"), ("Gateway", row.gateway), ("Added", moment(row.added_at)),
             ("Why it was refused", row.blocked_because or NOTHING),
+            ("Forgotten by the gateway", moment(row.forgotten_at)),
         ]  # fmt: skip
+
+    def notes(self, row: PaymentMethod) -> list[tuple[str, str]]:
+        if row.state != PaymentMethod.State.REMOVED or row.forgotten_at:
+            return []
+        return [(
+            "warn",
+            "It was removed here and is charged no more. Its gateway has yet to forget it, and is asked once an hour.",
+        )]  # fmt: skip
 
     def tables(self, row: PaymentMethod) -> list[Table]:
         latest = row.payments.order_by("-pk")[:50]

@@ -1,9 +1,10 @@
-"""The daily look at payment methods, started by a tick; safe to run twice and beside itself."""
+"""The ticks that look at payment methods; safe to run twice and beside themselves."""
 
 from celery import shared_task
 from django.utils import timezone
 
 from invoicing.payments.expiring import warn_of_expiring_cards
+from invoicing.payments.forgetting import forget_removed
 from invoicing.sellers.models import Seller
 from invoicing.sellers.queries import today_of
 
@@ -14,3 +15,9 @@ def warn_of_cards() -> None:
     now = timezone.now()
     for seller in Seller.objects.order_by("pk"):
         warn_of_expiring_cards(on=today_of(seller, now=now), now=now, seller=seller)
+
+
+@shared_task(acks_late=True)
+def forget_removed_methods() -> None:
+    """Have gateways that did not answer forget what was removed."""
+    forget_removed(now=timezone.now())

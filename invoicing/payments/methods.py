@@ -16,6 +16,7 @@ from accounts.authority import Action
 from accounts.decisions import Authorized, asking
 from accounts.models import Account, Contact
 from invoicing.payments.card_numbers import mask_card_numbers
+from invoicing.payments.forgetting import forget_at_gateway
 from invoicing.payments.gateways.protocol import MethodDetails, Notice
 from invoicing.payments.gateways.registry import gateway, gateway_for_new_methods
 from invoicing.payments.models import Payment, PaymentMethod
@@ -23,6 +24,10 @@ from invoicing.subscriptions.locking import lock_billing
 from invoicing.subscriptions.models import BillingProfile
 
 State = PaymentMethod.State
+NOT_VERIFIED = (
+    "The bank account is to be verified first: within two working days a deposit of one cent comes to it. Follow the "
+    "payment provider's mail and give it the code beside that deposit; then the account is on file by itself."
+)
 
 
 class MethodRefused(Exception):
@@ -63,7 +68,8 @@ def finish_adding_method(
     AUTH-5: keep what was entered on the page; the account's first method becomes its default. Twice is once.
 
     :raises Refused: unless the Primary or a Billing Contact asks
-    :raises MethodRefused: if nothing was entered on the page, or it is another account's
+    :raises MethodRefused: if nothing was entered on the page, it is another account's, or the bank account entered on
+        it is still to be verified; then the gateway tells us, and `keep_announced_method` keeps it
     :raises NoSuchGateway: if no gateway is set up
     :raises NoAnswer: if the gateway does not answer
     """
@@ -73,6 +79,8 @@ def finish_adding_method(
         _lock_money(asked.account)
         if details is None or details.account_number != account.number:
             raise MethodRefused("Nothing was entered on the page yet. Open it once more, or begin again.")
+        if not details.is_ready:
+            raise MethodRefused(NOT_VERIFIED)
         method, is_new = _keep(asked.account, where.name, details, now=now)
         if is_new:
             asked.audit("payment_method.add", subject=str(method), why=why, before={}, after=_shown(method))
@@ -84,7 +92,8 @@ def keep_announced_method(notice: Notice, *, gateway_name: str, actor: Actor, no
     Keep a method that the gateway tells us of, whose page was completed by somebody who then closed the window.
 
     The page was opened for somebody who was allowed to (AUTH-5), and carries the account's number. None where the
-    notice names no page of ours, or nothing was entered on it. Call it outside of a transaction.
+    notice names no page of ours, nothing was entered on it, or what was is still to be verified: then another notice
+    follows. Call it outside of a transaction.
 
     :raises NoAnswer: if the gateway does not answer: try again later
     """
@@ -92,7 +101,7 @@ def keep_announced_method(notice: Notice, *, gateway_name: str, actor: Actor, no
         return None
     details = gateway(gateway_name).added_method(notice.reference)
     account = Account.objects.filter(number=notice.key).first()
-    if details is None or account is None or details.account_number != account.number:
+    if details is None or account is None or details.account_number != account.number or not details.is_ready:
         return None
     with transaction.atomic():
         locked = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
@@ -131,6 +140,8 @@ def remove_method(method: PaymentMethod, *, actor: Actor, now: datetime, why: st
     """
     AUTH-5: forget a method. Where it was the default there is none until another one is chosen.
 
+    After that its gateway is told to forget it too; one that does not answer is asked again later (`forgetting`).
+
     :raises Refused: unless the Primary or a Billing Contact of its account asks
     :raises MethodRefused: while a payment by it is open, whose money may still come or go back
     """
@@ -146,6 +157,8 @@ def remove_method(method: PaymentMethod, *, actor: Actor, now: datetime, why: st
             method.state, method.is_default = State.REMOVED, False
             method.save(update_fields=["state", "is_default"])
             asked.audit("payment_method.remove", subject=str(method), why=why, before=before, after=_shown(method))
+    if method.forgotten_at is None:
+        forget_at_gateway(method, now=now)
     return method
 
 

@@ -46,6 +46,9 @@ class PaymentMethod(models.Model):
     state = models.CharField(max_length=7, choices=State, default=State.ACTIVE)
     blocked_because = models.CharField(max_length=200, blank=True)
     added_at = models.DateTimeField()
+    forgotten_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the gateway forgot it as well, after it was removed."
+    )
 
     class Meta:
         constraints = [
@@ -62,6 +65,9 @@ class PaymentMethod(models.Model):
         indexes = [
             models.Index(fields=["account"], name="method_of_account"),
             models.Index(fields=["expires_on"], condition=Q(kind="CARD", state="ACTIVE"), name="card_expiring"),
+            models.Index(
+                fields=["id"], condition=Q(state="REMOVED", forgotten_at__isnull=True), name="method_to_forget"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -40,24 +40,28 @@ HARD_DECLINES = frozenset({
     "transaction_not_allowed",
 })  # fmt: skip
 
-# How Stripe names a bank's return, before a debit settles (`failure_code`) and after it (a dispute's `reason`).
+# How Stripe names a bank's return, before a debit settles (https://docs.stripe.com/declines/network-codes) and after it
+# (a dispute's `reason`).
 RETURN_CODES: Mapping[str, str] = MappingProxyType({
     "insufficient_funds": "R01",
     "account_closed": "R02",
     "bank_account_closed": "R02",
     "no_account": "R03",
     "incorrect_account_details": "R03",
+    "bank_account_invalid_details": "R03",
     "bank_account_unusable": "R03",
     "invalid_account_number": "R04",
     "debit_not_authorized": "R10",
     "customer_initiated": "R08",
     "payment_stopped": "R08",
-    "bank_account_restricted": "R16",
+    "recipient_deceased": "R15",
     "account_frozen": "R16",
+    "bank_account_frozen": "R16",
     "bank_account_declined": "R16",
     "bank_cannot_process": "R17",
     "could_not_process": "R17",
     "bank_ownership_changed": "R07",
+    "bank_account_restricted": "R20",
     "transaction_not_allowed": "R20",
 })  # fmt: skip
 

@@ -144,10 +144,19 @@ class DemoGateway(StripeGateway):
         """What the page for adding a method shows."""
         return self._pages.session(session)
 
-    def complete_page(self, session: str, does: str = "card-ok", **shown: Any) -> str:
-        """Enter a method on the page, such as `card-decline.insufficient_funds`; the address to go back to."""
+    def complete_page(self, session: str, does: str = "card-ok", *, verified: bool = True, **shown: Any) -> str:
+        """
+        Enter a method on the page, such as `card-decline.insufficient_funds`; the address to go back to.
+
+        A bank account that is not `verified` waits for `verify_method`.
+        """
         with self.state.transaction():
-            return self._pages.complete(session, does=does, shown=shown, at=self.clock())
+            return self._pages.complete(session, does=does, shown=shown, at=self.clock(), verified=verified)
+
+    def verify_method(self, session: str) -> None:
+        """The owner of the bank account entered on a page has told the code of the cent that came to it."""
+        with self.state.transaction():
+            self._pages.verify(session, at=self.clock())
 
     def charges(self, key: str = "") -> list[dict[str, Any]]:
         """Every payment intent, or those of one of our keys: what the gateway did, whatever it answered."""

@@ -51,6 +51,13 @@ class DemoStripe(stripe.HTTPClient):
             ("get", r"/v1/refunds/(\w+)", lambda params, at, step, name: (200, self._get("refund", name))),
             ("post", r"/v1/checkout/sessions", lambda params, at, step: (200, self._pages.open(params, at=at))),
             ("get", r"/v1/checkout/sessions/(\w+)", lambda params, at, step, name: (200, self._pages.session(name))),
+            ("get", r"/v1/setup_intents/(\w+)", lambda params, at, step, name: (200, self._pages.setup(name))),
+            ("get", r"/v1/payment_methods/([\w.-]+)", lambda params, at, step, name: (200, self._pages.method(name))),
+            (
+                "post",
+                r"/v1/payment_methods/([\w.-]+)/detach",
+                lambda params, at, step, name: (200, self._pages.detach(name)),
+            ),
         )
 
     def close(self) -> None:

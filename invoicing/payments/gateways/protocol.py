@@ -63,7 +63,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class MethodDetails:
-    """A payment method as a customer gave it on the gateway's own page: a token, and what may be shown of it."""
+    """
+    A payment method as a customer gave it on the gateway's own page: a token, and what may be shown of it.
+
+    `is_ready` once it may be charged: a bank account may have to be verified first, by a deposit of a cent that takes
+    some days.
+    """
 
     kind: str
     token: str
@@ -73,6 +78,7 @@ class MethodDetails:
     funding: str = "UNKNOWN"
     expires_on: date | None = None
     account_number: str = ""
+    is_ready: bool = True
 
 
 class About(StrEnum):
@@ -96,8 +102,8 @@ class Notice:
     `reference` and `key` name the payment (the gateway's name, and ours from the metadata); `answer` is what became
     of the payment or refund: of a refund `key` is the refund's own, and `answer.reference` its name. For a return
     `code` is the bank's (R01); for a return and a chargeback `dispute_reference`, `dispute_state` (OPEN, WON, LOST),
-    `amount`, `currency` and `reason` say what was taken back. Of METHOD `reference` is the page's session and `key`
-    the account's number.
+    `amount`, `currency` and `reason` say what was taken back. Of METHOD `reference` is what `added_method` takes
+    (the page's session, or the set-up that it made) and `key` the account's number.
     """
 
     event_id: str
@@ -155,8 +161,15 @@ class Gateway(Protocol):
     def page_to_add_method(self, *, account_number: str, email: str, customer_token: str, return_to: str) -> str:
         """The address of the gateway's own page on which a customer enters a card or bank account."""
 
-    def added_method(self, session: str) -> MethodDetails | None:
-        """What was entered on that page; None while nothing was."""
+    def added_method(self, reference: str) -> MethodDetails | None:
+        """What was entered on that page, by its session or what a notice named; None while nothing was."""
+
+    def forget_method(self, token: str) -> None:
+        """
+        Have the gateway never charge this method again. One that it does not know, or forgot before, is no error.
+
+        :raises GatewayRefused: if it keeps it all the same
+        """
 
     def read_notice(self, body: bytes, signature: str, *, now: datetime) -> Notice:
         """:raises Forged: unless the signature over the raw body is the gateway's and recent"""

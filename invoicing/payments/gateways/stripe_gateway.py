@@ -23,7 +23,16 @@ from invoicing.payments.gateways.protocol import (
     RefundRequest,
 )
 from invoicing.payments.gateways.stripe_notices import notice_of, verified
-from invoicing.payments.gateways.stripe_reading import ACH, Object, answer_of_intent, answer_of_refund, method_details
+from invoicing.payments.gateways.stripe_reading import (
+    ACCOUNT,
+    ACH,
+    SETUP,
+    Object,
+    account_of_setup,
+    answer_of_intent,
+    answer_of_refund,
+    details_of_setup,
+)
 
 TIMEOUT_SECONDS = 30
 KINDS = {"CARD": "card", "ACH": ACH}
@@ -111,7 +120,7 @@ class StripeGateway:
             "mode": "setup",
             "payment_method_types": list(KINDS.values()),
             "client_reference_id": account_number,
-            "metadata": {"account_number": account_number},
+            "setup_intent_data": {"metadata": {ACCOUNT: account_number}},
             "success_url": f"{return_to}{joined}session={{CHECKOUT_SESSION_ID}}",
             "cancel_url": return_to,
         }
@@ -121,15 +130,34 @@ class StripeGateway:
             params |= {"customer_creation": "always"} | ({"customer_email": email} if email else {})
         return str(self._ask(lambda: self._client.v1.checkout.sessions.create(params))["url"])  # type: ignore[arg-type]
 
-    def added_method(self, session: str) -> MethodDetails | None:
+    def added_method(self, reference: str) -> MethodDetails | None:
+        """
+        By the page, or by the set-up that it made: of a bank account that is verified days after the page was left, its
+        success is all that Stripe tells (https://docs.stripe.com/payments/ach-direct-debit/set-up-payment).
+        """
+        if reference.startswith(SETUP):
+            return self._entered_by(reference)
         expanded: dict[str, Any] = {"expand": ["setup_intent.payment_method"]}
-        found = self._found(lambda: self._client.v1.checkout.sessions.retrieve(session, expanded))  # type: ignore[arg-type]
-        method = ((found or {}).get("setup_intent") or {}).get("payment_method")
-        if not found or found.get("status") != "complete" or not method:
+        found = self._found(lambda: self._client.v1.checkout.sessions.retrieve(reference, expanded))  # type: ignore[arg-type]
+        if not found or found.get("status") != "complete":
             return None
-        return method_details(
-            {**method, "customer": found.get("customer")}, account_number=found.get("client_reference_id") or ""
-        )
+        setup = {"customer": found.get("customer"), **(found.get("setup_intent") or {})}
+        return details_of_setup(setup, account_number=found.get("client_reference_id") or "")
+
+    def _entered_by(self, setup: str) -> MethodDetails | None:
+        expanded: dict[str, Any] = {"expand": ["payment_method"]}
+        found = self._found(lambda: self._client.v1.setup_intents.retrieve(setup, expanded))  # type: ignore[arg-type]
+        return details_of_setup(found, account_number=account_of_setup(found)) if found else None
+
+    def forget_method(self, token: str) -> None:
+        """Detached from its customer, a method cannot be charged any more."""
+        try:
+            self._ask(lambda: self._client.v1.payment_methods.detach(token))
+        except GatewayRefused:
+            # As it does what is detached already.
+            kept = self._found(lambda: self._client.v1.payment_methods.retrieve(token))
+            if kept and kept.get("customer"):
+                raise
 
     def read_notice(self, body: bytes, signature: str, *, now: datetime) -> Notice:
         return notice_of(verified(body, signature, secret=self._webhook_secret, now=now))

@@ -13,6 +13,7 @@ from invoicing.payments.gateways.protocol import About, Forged, Notice
 from invoicing.payments.gateways.stripe_reading import (
     ACH,
     Object,
+    account_of_setup,
     answer_of_intent,
     answer_of_refund,
     moment,
@@ -45,17 +46,20 @@ def verified(body: bytes, signature: str, *, secret: str, now: datetime) -> byte
     """
     The body, once its signature is seen to be made with our secret and lately.
 
+    While a secret is being changed there may be several, with commas between them: any of them will do.
+
     :raises Forged: if it is missing, made with another secret or over another body, or out of date
     """
-    if not secret:
+    secrets = [one.strip() for one in secret.split(",") if one.strip()]
+    if not secrets:
         raise Forged("There is no webhook secret to check signatures with: set STRIPE_WEBHOOK_SECRET.")
     parts = [part.partition("=") for part in signature.split(",")]
     times = [value for name, _, value in parts if name.strip() == "t"]
     given = [value for name, _, value in parts if name.strip() == "v1"]
     if len(times) != 1 or not times[0].isascii() or not times[0].isdigit() or len(times[0]) > 12 or not given:
         raise Forged("There is no signature as Stripe makes it: a time (t=) and at least one digest (v1=).")
-    expected = _digest(body, secret, int(times[0])).encode()
-    if not any(hmac.compare_digest(expected, each.encode()) for each in given):
+    expected = [_digest(body, one, int(times[0])).encode() for one in secrets]
+    if not any(hmac.compare_digest(ours, each.encode()) for ours in expected for each in given):
         raise Forged("The signature was not made over this body with our webhook secret.")
     if abs(now.timestamp() - int(times[0])) > TOLERANCE.total_seconds():
         raise Forged(f"It was signed more than {TOLERANCE.seconds // 60} minutes from now: Stripe signs as it sends.")
@@ -155,7 +159,8 @@ def _of_session(session: Object) -> dict[str, Any]:
 
 
 def _of_setup(setup: Object) -> dict[str, Any]:
-    return {"about": About.METHOD, "reference": setup["id"]}
+    """A method may be charged: of a bank account that had to be verified, days after its page was left."""
+    return {"about": About.METHOD, "reference": setup["id"], "key": account_of_setup(setup)}
 
 
 _READERS: Mapping[str, Callable[[Object], dict[str, Any]]] = MappingProxyType({

@@ -2,6 +2,7 @@
 
 from calendar import monthrange
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,9 @@ Object = Mapping[str, Any]
 
 ACH = "us_bank_account"
 NEEDS_THE_CUSTOMER = "authentication_required"
+# A set-up's names begin so, and it carries the account's number under this name.
+SETUP = "seti_"
+ACCOUNT = "account_number"
 _OF_INTENTS = {"succeeded": Outcome.SUCCEEDED, "processing": Outcome.PENDING}
 _OF_REFUNDS = {
     "succeeded": Outcome.SUCCEEDED,
@@ -59,7 +63,7 @@ def answer_of_intent(intent: Object) -> Answer:
     if outcome is not Outcome.FAILED:
         return Answer(outcome, intent["id"], amount, currency)
     error = _error_of(intent)
-    code, hard = _why(error)
+    code, hard = _why(error, is_debit=_is_debit(intent, error))
     return Answer(outcome, intent["id"], amount, currency, code, str(error.get("message") or ""), hard)
 
 
@@ -73,14 +77,21 @@ def _error_of(intent: Object) -> Object:
     return intent.get("last_payment_error") or {"code": intent["status"], "message": "It was not charged."}
 
 
-def _why(error: Object) -> tuple[str, bool]:
+def _is_debit(intent: Object, error: Object) -> bool:
+    """Whether a bank account was to be debited: the error names the method, or else the intent takes nothing else."""
+    method = error.get("payment_method")
+    if isinstance(method, Mapping):
+        return bool(method.get("type") == ACH)
+    return list(intent.get("payment_method_types") or ()) == [ACH]
+
+
+def _why(error: Object, *, is_debit: bool) -> tuple[str, bool]:
     """
     The code of a failure, and whether it is for good: by our table, or because the card's network says so (its advice
     code). Bank accounts fail with the bank's own code.
     """
     code = str(error.get("decline_code") or error.get("code") or "")
-    method = error.get("payment_method") or {}
-    if isinstance(method, Mapping) and method.get("type") == ACH:
+    if is_debit:
         bank = return_code(str(error.get("network_decline_code") or code))
         return bank, is_hard_return(bank)
     return code, is_hard_decline(code) or error.get("advice_code") == "do_not_try_again"
@@ -93,6 +104,20 @@ def answer_of_refund(refund: Object) -> Answer:
     code = str(refund.get("failure_reason") or "") if outcome is Outcome.FAILED else ""
     message = f"The refund failed: {code.replace('_', ' ') or 'no reason given'}." if outcome is Outcome.FAILED else ""
     return Answer(outcome, refund["id"], amount, currency, code, message)
+
+
+def account_of_setup(setup: Object) -> str:
+    """The number of the account whose page made it; nothing of a set-up that is none of ours."""
+    return str((setup.get("metadata") or {}).get(ACCOUNT) or "")
+
+
+def details_of_setup(setup: Object, *, account_number: str) -> MethodDetails | None:
+    """What was entered, and whether it may be charged: not while the set-up waits for the customer to verify it."""
+    method = setup.get("payment_method")
+    if not isinstance(method, Mapping):
+        return None
+    details = method_details({**method, "customer": setup.get("customer")}, account_number=account_number)
+    return replace(details, is_ready=setup.get("status") == "succeeded") if details else None
 
 
 def method_details(method: Object, *, account_number: str = "") -> MethodDetails | None:

@@ -1,6 +1,6 @@
 """Payment methods: who may add, choose and remove them, and that nothing of it charges anything (AUTH-5, FEE-3)."""
 
-from datetime import date
+from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -10,8 +10,9 @@ from accounts.decisions import Refused
 from accounts.models import AuditEntry, Decision
 from invoicing.ledger.models import LedgerEntry
 from invoicing.payments import methods
+from invoicing.payments.forgetting import forget_removed
 from invoicing.payments.gateways.faults import Fault, Told
-from invoicing.payments.gateways.protocol import NoAnswer
+from invoicing.payments.gateways.protocol import GatewayRefused, NoAnswer
 from invoicing.payments.gateways.registry import NoSuchGateway, installed
 from invoicing.payments.methods import (
     MethodRefused,
@@ -25,7 +26,7 @@ from invoicing.payments.methods import (
 from invoicing.payments.models import Payment, PaymentMethod
 from tests.chaos.at_once import at_once, failures
 from tests.invoicing import factories as made
-from tests.invoicing.payments.gateways.demo_gateways import NOW, make_gateway, notices
+from tests.invoicing.payments.gateways.demo_gateways import NOW, charge_request, make_gateway, notices
 
 pytestmark = pytest.mark.django_db
 BACK = "https://billing.example/methods/"
@@ -165,13 +166,27 @@ class TestAnAnnouncedMethod:
     def test_is_kept_once_whoever_comes_first(self, book):
         of_setup, of_page = self.announced(book)
 
-        assert self.keep(of_setup) is None, "it names no page of ours"
-        method = self.keep(of_page)
+        method = self.keep(of_setup)
         assert self.keep(of_page) == method
         assert finish_adding_method(book.account, of_page.reference, actor=book.asker, now=NOW) == method
         assert method.is_default
         entry = AuditEntry.objects.get(action="payment_method.add")
         assert (entry.who, entry.why) == ("schedule", "Entered on the page that was asked for under AUTH-5.")
+
+    def test_is_kept_when_its_bank_account_is_verified_days_after_the_page_was_left(self, book):
+        session = started(book)
+        book.gateway.complete_page(session, "ach-ok", verified=False)
+        (of_page,) = [notice for notice in notices(book.gateway) if notice.about == "METHOD"]
+
+        with pytest.raises(MethodRefused, match="a deposit of one cent"):
+            finish_adding_method(book.account, session, actor=book.asker, now=NOW)
+        assert self.keep(of_page) is None, "it cannot be charged yet"
+        book.gateway.verify_method(session)
+        (_, verified) = [notice for notice in notices(book.gateway) if notice.about == "METHOD"]
+
+        method = self.keep(verified)
+        assert (method.kind, method.account, method.state) == ("ACH", book.account, "ACTIVE")
+        assert self.keep(of_page) == method
 
     def test_of_an_account_that_we_do_not_have_is_not_kept(self, book):
         _, of_page = self.announced(book)
@@ -232,6 +247,38 @@ class TestRemovingAMethod:
         payment_by(method, state)
 
         assert remove_method(method, actor=book.asker, now=NOW).state == "REMOVED"
+
+    def test_has_its_gateway_forget_it(self, book):
+        method = added(book)
+
+        remove_method(method, actor=book.asker, now=NOW)
+
+        method.refresh_from_db()
+        assert method.forgotten_at == NOW
+        with pytest.raises(GatewayRefused, match="does not have a payment method"):
+            book.gateway.charge(charge_request(method_token=method.token, customer_token=method.customer_token))
+
+    def test_is_done_though_its_gateway_is_silent_which_is_asked_again_later(self, book):
+        first, second = added(book), added(book)
+        book.gateway.stripe.faults = Told([Fault.TIMEOUT_BEFORE] * 3, call="other")
+        for method in (first, second):
+            assert remove_method(method, actor=book.asker, now=NOW).state == "REMOVED"
+        later = NOW + timedelta(hours=1)
+
+        assert forget_removed(now=later) == 0, "silent still, and asked once"
+        assert forget_removed(now=later) == 2
+        assert forget_removed(now=later) == 0
+        assert set(PaymentMethod.objects.values_list("forgotten_at", flat=True)) == {later}
+
+    def test_is_done_though_its_gateway_is_not_set_up_any_more(self, book):
+        method = added(book)
+        PaymentMethod.objects.update(gateway="stripe")
+
+        remove_method(method, actor=book.asker, now=NOW)
+
+        assert forget_removed(now=NOW) == 0
+        method.refresh_from_db()
+        assert (method.state, method.forgotten_at) == ("REMOVED", None)
 
 
 class TestBlockingAMethod:

@@ -3,10 +3,13 @@
 import json
 from datetime import date, timedelta
 from decimal import Decimal
+from urllib.parse import unquote
 
 import pytest
 import stripe
 
+from invoicing.payments.gateways.demo_bank import invalid
+from invoicing.payments.gateways.demo_pages import DemoPages
 from invoicing.payments.gateways.protocol import (
     Answer,
     GatewayBusy,
@@ -129,6 +132,16 @@ class TestCharge:
 
         found = gateway.find_charge(key="", reference=answer.reference, customer_token=CUSTOMER, since=NOW)
         assert (found.outcome, found.code, found.hard) == (Outcome.FAILED, code, hard)
+
+    def test_of_a_bank_account_that_stripe_blocked_is_for_good_and_says_so_in_the_banks_code(self):
+        """docs.stripe.com/payments/ach-direct-debit/blocked-bank-accounts: 402, and no debit is sent to the bank."""
+        intent = {**INTENT, "status": "requires_payment_method", "payment_method_types": ["us_bank_account"]}
+        error = {"type": "card_error", "code": "bank_account_unusable", "message": "Blocked.", "payment_intent": intent}
+        gateway, _ = stripe_that_answers(402, {"error": error})
+
+        answer = gateway.charge(charge_request(does="ach-ok"))
+
+        assert (answer.outcome, answer.code, answer.hard) == (Outcome.FAILED, "R03", True)
 
     @pytest.mark.parametrize(
         ("status", "error", "expected"),
@@ -298,6 +311,34 @@ class TestAddingAMethod:
             "ACH", "HARBOR BANK", "0042", CUSTOMER,
         )  # fmt: skip
 
+    def test_a_bank_account_that_is_still_to_be_verified_is_not_ready(self):
+        """The page is complete when the owner has typed a number in; the cent with the code comes days later."""
+        gateway = make_gateway()
+        session = self.page(gateway)
+        gateway.complete_page(session, "ach-ok", verified=False)
+        setup = gateway.page(session)["setup_intent"]["id"]
+
+        assert not gateway.added_method(session).is_ready
+        assert not gateway.added_method(setup).is_ready
+        gateway.verify_method(session)
+        assert gateway.added_method(session).is_ready
+        assert gateway.added_method(setup) == gateway.added_method(session)
+
+    def test_carries_the_accounts_number_on_what_it_sets_up(self):
+        """Of a page's own metadata the set-up that it makes has nothing (SessionCreateParams.setup_intent_data)."""
+        session = {"id": "cs_1", "object": "checkout.session", "url": "https://checkout.example/cs_1"}
+        gateway, client = stripe_that_answers(body=session)
+
+        self.page(gateway)
+
+        ((_, _, _, sent),) = client.asked
+        assert "setup_intent_data[metadata][account_number]=B-1" in unquote(sent)
+
+    def test_a_set_up_that_is_none_of_ours_is_no_accounts(self):
+        gateway = make_gateway()
+
+        assert gateway.added_method("seti_none") is None
+
     def test_another_customers_method_is_refused(self):
         gateway = make_gateway()
         session = self.page(gateway)
@@ -313,3 +354,32 @@ class TestAddingAMethod:
         gateway.complete_page(self.page(gateway))
 
         assert gateway.charges() == []
+
+
+class TestForgettingAMethod:
+    def test_is_charged_no_more(self):
+        gateway = make_gateway()
+        gateway.charge(charge_request())
+
+        gateway.forget_method("pm_demo-card-ok-1")
+
+        with pytest.raises(GatewayRefused, match="does not have a payment method"):
+            gateway.charge(charge_request("payment-2"))
+
+    @pytest.mark.parametrize("token", ["pm_demo-card-ok-1", "pm_of_nobody"])
+    def test_again_or_of_one_that_is_not_there_is_no_error(self, token):
+        gateway = make_gateway()
+        gateway.forget_method("pm_demo-card-ok-1")
+
+        gateway.forget_method(token)
+
+    def test_one_that_stays_attached_is_said_to_be_kept(self, monkeypatch):
+        gateway = make_gateway()
+        monkeypatch.setattr(DemoPages, "detach", lambda self, name: _refuse())
+
+        with pytest.raises(GatewayRefused, match="Not now"):
+            gateway.forget_method("pm_demo-card-ok-1")
+
+
+def _refuse():
+    raise invalid("Not now.")

@@ -82,8 +82,15 @@ class TestAPayment:
 
         assert (notice.answer.code, notice.answer.hard) == ("generic_decline", True)
 
-    def test_with_stripes_own_name_of_a_return_has_the_banks_code(self):
-        error = {"code": "account_closed", "payment_method": {"type": "us_bank_account"}, "message": "Closed."}
+    @pytest.mark.parametrize(
+        ("name", "code"),
+        [
+            ("account_closed", "R02"), ("bank_account_invalid_details", "R03"), ("recipient_deceased", "R15"),
+            ("bank_account_frozen", "R16"), ("bank_account_restricted", "R20"),
+        ],
+    )  # fmt: skip
+    def test_with_stripes_own_name_of_a_return_has_the_banks_code(self, name, code):
+        error = {"code": name, "payment_method": {"type": "us_bank_account"}, "message": "Closed."}
 
         notice = notice_of(
             event(
@@ -92,7 +99,7 @@ class TestAPayment:
             )
         )  # fmt: skip
 
-        assert (notice.answer.code, notice.answer.hard) == ("R02", True)
+        assert (notice.answer.code, notice.answer.hard) == (code, True)
 
     def test_in_another_currency_has_that_currencys_places(self):
         notice = notice_of(
@@ -237,7 +244,11 @@ class TestOthers:
             session,
             "B-1",
         )
-        assert told["setup_intent.succeeded"].key == ""
+        # A bank account that had to be verified is told of by nothing else.
+        assert (told["setup_intent.succeeded"].reference[:5], told["setup_intent.succeeded"].key) == ("seti_", "B-1")
+
+    def test_a_set_up_that_is_none_of_ours_names_no_account(self):
+        assert notice_of(event("setup_intent.succeeded", id="seti_1", metadata={})).key == ""
 
     def test_a_page_that_took_a_payment_is_none_of_ours(self):
         assert notice_of(event("checkout.session.completed", id="cs_1", mode="payment")).about is About.OTHER
@@ -272,6 +283,17 @@ class TestTheSignature:
         assert verified(body, ours, secret=secret, now=at) == body
         with pytest.raises(Forged):
             verified(body, from_stripe, secret=secret, now=at)
+
+    def test_may_be_made_with_the_old_secret_or_the_new_one_while_it_is_changed(self):
+        body, both = event("x"), "whsec_old, whsec_new"
+
+        for secret in ("whsec_old", "whsec_new"):
+            assert verified(body, sign(body, secret=secret, at=NOW), secret=both, now=NOW) == body
+        for secret in ("whsec_other", "", both):
+            with pytest.raises(Forged, match="not made over this body"):
+                verified(body, sign(body, secret=secret, at=NOW), secret=both, now=NOW)
+        with pytest.raises(Forged, match="set STRIPE_WEBHOOK_SECRET"):
+            verified(body, sign(body, secret="", at=NOW), secret=" , ", now=NOW)
 
     def test_stays_with_its_body_to_the_byte(self):
         body = event("x")
