@@ -1,9 +1,10 @@
-"""The three groups of a billing team, made once; what managers change in them afterwards stays."""
+"""The three groups of a billing team: made with their defaults, each given once; what is changed afterwards stays."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig, apps
+from django.db import connections
 from django.db.models import Q, QuerySet
 
 if TYPE_CHECKING:
@@ -36,13 +37,32 @@ MAY = {AGENT: AGENT_MAY, MANAGER: MANAGER_MAY, AUDITOR: ()}
 
 
 def make_groups(sender: AppConfig, using: str, **kwargs: object) -> None:
-    """After each migration: a group that is not there yet is made with its permissions; one that is, is left alone."""
+    """
+    After each migration: a group that is not there is made, and each gets the defaults that it was never given.
+
+    What was given before and is gone was taken away by somebody, and is not given again; a group that is gone and made
+    anew begins from the start.
+    """
     # Asked for by name: the app's configuration imports this module before any model is loaded.
-    group_model = apps.get_model("auth", "Group")
+    group_model, given_model = apps.get_model("auth", "Group"), apps.get_model("billingsite", "GivenPermission")
+    if given_model._meta.db_table not in connections[using].introspection.table_names():
+        # A migration back to before the record: there is nothing to go by.
+        return
     for name, named in MAY.items():
         group, is_new = group_model.objects.using(using).get_or_create(name=name)
+        records = given_model.objects.using(using).filter(group=name)
         if is_new:
-            group.permissions.set(_permissions(named, using))
+            records.delete()
+        known = set(records.values_list("permission", flat=True))
+        wanted = {full_name_of(permission): permission for permission in _permissions(named, using)}
+        new = sorted(set(wanted) - known)
+        group.permissions.add(*(wanted[one] for one in new))
+        given_model.objects.using(using).bulk_create([given_model(group=name, permission=one) for one in new])
+
+
+def full_name_of(permission: "Permission") -> str:
+    """`invoicing.start_run`."""
+    return f"{permission.content_type.app_label}.{permission.codename}"
 
 
 def _permissions(named: Iterable[str], using: str) -> "QuerySet[Permission]":
@@ -51,4 +71,5 @@ def _permissions(named: Iterable[str], using: str) -> "QuerySet[Permission]":
     for full_name in named:
         app, codename = full_name.split(".")
         wanted |= Q(content_type__app_label=app, codename=codename)
-    return apps.get_model("auth", "Permission").objects.using(using).filter(wanted)
+    found = apps.get_model("auth", "Permission").objects.using(using).filter(wanted)
+    return found.select_related("content_type")

@@ -1,18 +1,23 @@
 """The seller, its numbers, prices, and the groups."""
 
 from datetime import date
+from importlib import import_module
 from io import BytesIO
 
 import pytest
-from django.contrib.auth.models import Group
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from PIL import Image
 
 from billingsite import groups
+from billingsite.models import GivenPermission
 from invoicing.catalog.models import Plan, Price, Vendor
 from invoicing.sellers.models import NumberSeries, Seller
 from tests.invoicing import factories as make
 
+given_before = import_module("billingsite.migrations.0001_given_permissions")
 MARCH = date(2026, 3, 1)
 
 
@@ -141,3 +146,25 @@ class TestGroups:
         codenames = {one.codename for one in Group.objects.get(name=groups.AUDITOR).permissions.all()}
         assert "view_posting" in codenames
         assert all(name.startswith("view_") for name in codenames)
+
+    def test_gives_once_what_a_later_version_brings(self, db, monkeypatch):
+        agents = Group.objects.get(name=groups.AGENT)
+        agents.permissions.remove(Permission.objects.get(codename="take_payment"))
+        monkeypatch.setitem(groups.MAY, groups.AGENT, (*groups.AGENT_MAY, "invoicing.write_off"))
+        groups.make_groups(None, using="default")
+        held = set(agents.permissions.values_list("codename", flat=True))
+        assert "write_off" in held
+        assert "take_payment" not in held
+        agents.permissions.remove(Permission.objects.get(codename="write_off"))
+        groups.make_groups(None, using="default")
+        assert not agents.permissions.filter(codename="write_off").exists()
+
+    def test_gives_groups_older_than_the_record_what_is_new_and_nothing_that_was_taken_from_them(self, db):
+        manager = Group.objects.get(name=groups.MANAGER)
+        GivenPermission.objects.all().delete()
+        manager.permissions.set(Permission.objects.filter(codename="view_run"))
+        given_before.remember(apps, connection.schema_editor())
+        groups.make_groups(None, using="default")
+        held = set(manager.permissions.values_list("codename", flat=True))
+        assert {"view_run", "refund_payment", "write_off", "view_reports", "view_payment"} <= held
+        assert not held & {"start_run", "change_plan", "view_invoice"}
