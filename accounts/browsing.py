@@ -63,6 +63,7 @@ class ConsoleAdmin(ModelAdmin):
     show_full_result_count = False
     list_per_page = 50
     list_filter_submit = True
+    empty_value_display = "–"
     actions: Any = None
 
     def history_view(
@@ -103,6 +104,7 @@ class ReadOnlyInline(TabularInline):
     """The rows beneath a row, to look at."""
 
     extra = 0
+    empty_value_display = "–"
     can_delete = False
     hide_title = True
 

@@ -137,6 +137,7 @@ ROOT_URLCONF = "billingsite.urls"
 WSGI_APPLICATION = "billingsite.wsgi.application"
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = "billingsite.formats"
 USE_TZ = True
 
 INSTALLED_APPS = [

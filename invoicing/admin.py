@@ -3,6 +3,7 @@
 from invoicing.catalog import admin as catalog
 from invoicing.collections import admin as collections
 from invoicing.collections import placement_admin as placements
+from invoicing.collections import platform_admin as platform
 from invoicing.documents import admin as documents
 from invoicing.documents import letter_admin as letters
 from invoicing.invoices import admin as invoices
@@ -19,5 +20,5 @@ from invoicing.tax import admin as tax
 
 __all__ = [
     "catalog", "collections", "documents", "invoices", "ledger", "letters", "notices", "orders", "payments",
-    "placements", "prepaid", "reports", "runs", "sellers", "subscriptions", "tax",
+    "placements", "platform", "prepaid", "reports", "runs", "sellers", "subscriptions", "tax",
 ]  # fmt: skip

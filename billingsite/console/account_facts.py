@@ -55,9 +55,10 @@ def overview(account: Account, today: date) -> dict[str, Any]:
 
 def shown_balances(account: Account) -> list[tuple[str, str]]:
     """What is held of the customer's stands as a credit in the books, and is shown as an amount."""
+    order = [str(one) for one in BALANCE_WORDS]
     return [
         (BALANCE_WORDS[LedgerAccount(ledger_account)], format_money(_as_shown(ledger_account, amount), currency))
-        for ledger_account, currency, amount in balances_of(account.pk)
+        for ledger_account, currency, amount in sorted(balances_of(account.pk), key=lambda one: order.index(one[0]))
     ]
 
 

@@ -41,7 +41,9 @@ def _prepaid(account: Account) -> list[tuple[str, str]]:
         amount, below = (format_money(one, balance.currency) for one in (agreement.amount, agreement.threshold))
         automatic = f"{amount} when the balance is below {below}"
     return [
-        ("Prepaid balance may fall to", format_money(balance.floor, balance.currency)),
+        # What is not zero stands among the balances above.
+        *([] if balance.balance else [("Prepaid balance", format_money(balance.balance, balance.currency))]),
+        ("It may fall to", format_money(balance.floor, balance.currency)),
         ("Waits for credit", format_money(balance.awaiting, balance.currency)),
         ("Automatic top-up", automatic),
     ]

@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.core.cache import cache
-from django.db.models import Q, QuerySet, Value
+from django.db.models import QuerySet, Value
+from django.utils.timezone import localdate
 
 from billingsite.console.cards import Card, list_address
 from invoicing.collections.models import Placement, PlatformNotice, Suspension
+from invoicing.collections.queries import suspensions_due, untold
 from invoicing.payments import queues
 from invoicing.prepaid.queries import stuck_top_ups
 
@@ -32,17 +34,15 @@ def heaps(now: datetime) -> list[Heap]:
 
 def _counts(now: datetime) -> Counter[str]:
     """How many there are in each heap, to a bound."""
-    parked = Q(state=PlatformNotice.State.PARKED)
-    by_hand = Q(state=PlatformNotice.State.PENDING, endpoint=None)
     rows: dict[str, QuerySet[Any]] = {
         "payments": queues.to_look_at(),
         "unallocated": queues.with_rest(),
         "chargebacks": queues.open_chargebacks(),
         "notices": queues.parked_notices(),
         "top-ups": stuck_top_ups(),
-        "suspensions": Suspension.objects.filter(state=Suspension.State.WARNED, effective_on__lte=now.date()),
+        "suspensions": suspensions_due(localdate(now), Suspension.objects.all()),
         "placements": Placement.objects.filter(state=Placement.State.PROPOSED),
-        "untold": PlatformNotice.objects.filter(parked | by_hand),
+        "untold": untold(PlatformNotice.objects.all()),
     }
     first, *rest = (
         of.order_by().annotate(heap=Value(name)).values_list("heap", flat=True)[:MOST] for name, of in rows.items()
@@ -82,7 +82,7 @@ def _top_ups(count: int) -> Card:
 
 def _suspensions(count: int) -> Card:
     hint = "SUSP-1: warned of, and their day has come; the next sweep withholds service."
-    return Card(_figure(count), "Suspensions due", hint, list_address("suspension", "state__exact=WARNED"))
+    return Card(_figure(count), "Suspensions due", hint, list_address("suspension", "due=1"))
 
 
 def _placements(count: int) -> Card:

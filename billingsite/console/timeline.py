@@ -9,22 +9,13 @@ from itertools import islice
 from django.urls import NoReverseMatch, reverse
 
 from accounts.models import Account, AuditEntry, Decision
+from billingsite.console.happening_words import BAD, words_of
 from invoicing.documents.models import Delivery
 from invoicing.invoices.models import Invoice
 from invoicing.money import format_money
 
 PAGE = 30
 MOST_PAGES = 20
-
-ACTION_WORDS = {
-    "account.change": "Account data changed",
-    "account.billing": "Billing information changed",
-    "contact.add": "Contact added",
-    "contact.change": "Contact changed",
-    "contact.remove": "Contact removed",
-    "contact.roles": "Roles of a contact changed",
-    "contact.primary": "Primary Contact changed",
-}
 
 
 @dataclass(frozen=True)
@@ -55,16 +46,21 @@ def timeline(account: Account, *, page: int) -> tuple[list[Happening], bool]:
 
 def _changes(account: Account, reach: int) -> Iterator[Happening]:
     for entry in AuditEntry.objects.filter(account=account).order_by("-at", "-pk")[:reach]:
-        title = ACTION_WORDS.get(entry.action, entry.action.replace(".", " ").capitalize())
-        by = f"{entry.who}, {entry.get_channel_display().lower()}."
-        yield Happening(entry.at, title, f"{_change_in_words(entry)}{by} {entry.why}", "good")
+        channel = entry.get_channel_display().lower()
+        by = f"By {entry.who}." if entry.who == channel else f"By {entry.who}, {channel}."
+        text = f"{_change_in_words(entry)}{by} {entry.why}"
+        yield Happening(entry.at, words_of(entry.action), text, "bad" if entry.action in BAD else "good")
 
 
 def _change_in_words(entry: AuditEntry) -> str:
     before, after = entry.detail.get("before"), entry.detail.get("after")
     if not isinstance(before, dict) or not isinstance(after, dict) or not before:
         return ""
-    changed = [f"{name.replace('_', ' ')}: {before.get(name) or '—'} → {after.get(name) or '—'}" for name in after]
+    changed = [
+        f"{name.replace('_', ' ')}: {before.get(name) or '—'} → {after.get(name) or '—'}"
+        for name in after
+        if before.get(name) != after.get(name)
+    ]
     return "; ".join(changed) + ". " if changed else ""
 
 
@@ -91,9 +87,10 @@ def _invoices(account: Account, reach: int) -> Iterator[Happening]:
 def _deliveries(account: Account, reach: int) -> Iterator[Happening]:
     # By the document, which has an index on its account.
     sent = Delivery.objects.filter(document__account=account, sent_at__isnull=False).order_by("-sent_at", "-pk")
-    for delivery in sent[:reach]:
+    for delivery in sent.select_related("document")[:reach]:
         assert delivery.sent_at
-        yield Happening(delivery.sent_at, "Mail sent", f"To {delivery.address}.")
+        what = delivery.document.get_kind_display().lower()
+        yield Happening(delivery.sent_at, f"Mail sent: {what}", f"To {delivery.address}.")
 
 
 def invoice_link(invoice: Invoice) -> str:

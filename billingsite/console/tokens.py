@@ -5,18 +5,21 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from accounts.models import ApiToken
-from accounts.tokens import MANAGE, SCOPES, make_token, revoke_token
+from accounts.tokens import MANAGE, SCOPES, USAGE_WRITE, make_token, revoke_token
 from invoicing.pages.acting import ActingAdmin
 from invoicing.pages.acts import Act, ActForm, Asked, Facts, ShownOnce, WhyForm
 from invoicing.pages.cells import link, moment
 
 BADGES = {"In use": "success", "Revoked": ""}
+SCOPE_WORDS = {USAGE_WRITE: "Send uses (usage:write)"}
 
 
 class TokenForm(ActForm):
     name = forms.CharField(max_length=100, help_text="Such as the name of the machine that uses it.")
     scopes = forms.MultipleChoiceField(
-        label="What it may do", choices=[(scope, scope) for scope in SCOPES], widget=forms.CheckboxSelectMultiple
+        label="What it may do",
+        choices=[(scope, SCOPE_WORDS[scope]) for scope in SCOPES],
+        widget=forms.CheckboxSelectMultiple,
     )
 
 
@@ -61,7 +64,7 @@ class ApiTokenAdmin(ActingAdmin):
 
     @display(description="May")
     def scope_list(self, token: ApiToken) -> str:
-        return ", ".join(token.scopes)
+        return ", ".join(SCOPE_WORDS.get(scope, scope) for scope in token.scopes)
 
     @display(description="Made", ordering="created_at")
     def made(self, token: ApiToken) -> str:
@@ -76,6 +79,6 @@ class ApiTokenAdmin(ActingAdmin):
 
     def facts(self, row: ApiToken) -> Facts:
         return [
-            ("Key begins with", row.hint), ("May", ", ".join(row.scopes)), ("Made", moment(row.created_at)),
+            ("Key begins with", row.hint), ("May", self.scope_list(row)), ("Made", moment(row.created_at)),
             ("Revoked", moment(row.revoked_at)),
         ]  # fmt: skip

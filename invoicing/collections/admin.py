@@ -1,4 +1,4 @@
-"""Holds, suspensions, and what the platform is told, in the console."""
+"""Holds, suspensions and reminders in the console."""
 
 from typing import Any
 
@@ -10,19 +10,15 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from invoicing.collections.acts import (
-    ENDPOINT_ACTS,
-    ENDPOINT_LIST_ACTS,
     HOLD_ACCOUNT_ACTS,
     HOLD_ACTS,
-    NOTICE_ACTS,
     REMIND,
     SUSPEND_DUE,
     SUSPENSION_ACCOUNT_ACTS,
     SUSPENSION_ACTS,
 )
-from invoicing.collections.models import Hold, PlatformEndpoint, PlatformNotice, Reminder, Suspension
-from invoicing.collections.platform import masked
-from invoicing.pages.acting import ActingAdmin
+from invoicing.collections.models import Hold, PlatformNotice, Reminder, Suspension
+from invoicing.collections.queries import suspensions_due
 from invoicing.pages.acts import Facts
 from invoicing.pages.cells import NOTHING, Table, account_link, date_words, day, moment, row_link
 from invoicing.pages.money import amount_cell
@@ -33,11 +29,6 @@ SUSPENSION_BADGES = {
     Suspension.State.WARNED.label: "warning",
     Suspension.State.ACTIVE.label: "danger",
     Suspension.State.LIFTED.label: "",
-}
-NOTICE_BADGES = {
-    PlatformNotice.State.PENDING.label: "info",
-    PlatformNotice.State.TOLD.label: "success",
-    PlatformNotice.State.PARKED.label: "danger",
 }
 
 
@@ -90,7 +81,7 @@ class HoldAdmin(OfAccountsAdmin):
         return "Over" if row.until_on and row.until_on < timezone.localdate() else "In force"
 
     def title_of(self, row: Hold) -> str:
-        return row.get_kind_display()
+        return f"{row.get_kind_display()} of {row.account}"
 
     def facts(self, row: Hold) -> Facts:
         return [
@@ -101,13 +92,27 @@ class HoldAdmin(OfAccountsAdmin):
         ]  # fmt: skip
 
 
+class DueFilter(admin.SimpleListFilter):
+    """Warned of, and their day has come."""
+
+    title = "due"
+    parameter_name = "due"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("1", "Its day has come")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Suspension]) -> QuerySet[Suspension]:
+        return suspensions_due(timezone.localdate(), queryset) if self.value() else queryset
+
+
 @admin.register(Suspension)
 class SuspensionAdmin(OfAccountsAdmin):
     """SUSP-1: who is warned of it, from whom service is withheld, and why."""
 
     list_display = ("name", "badge", "account_name", "reason_shown", "effective", "why", "made_by")
     list_display_links = None
-    list_filter = (("state", ChoicesDropdownFilter), ("reason", ChoicesDropdownFilter))
+    list_filter = (DueFilter, ("state", ChoicesDropdownFilter), ("reason", ChoicesDropdownFilter))
+    queues = {("due", "1"): "Suspensions whose day has come"}
     badges = SUSPENSION_BADGES
     acts = SUSPENSION_ACTS
     account_acts = SUSPENSION_ACCOUNT_ACTS
@@ -165,7 +170,7 @@ class ReminderAdmin(OfAccountsAdmin):
 
     @display(description="Letter")
     def name(self, row: Reminder) -> str:
-        return row_link("letter", row.letter_id, row.letter)
+        return row_link("letter", row.letter_id, row.letter.details.get("subject", row.letter))
 
     @display(description="Invoice")
     def invoice_name(self, row: Reminder) -> str:
@@ -191,87 +196,3 @@ class ReminderAdmin(OfAccountsAdmin):
             ("Invoice", self.invoice_name(row)), ("Stage", self.stage(row)), ("Day", date_words(row.on)),
             ("Letter", self.name(row)),
         ]  # fmt: skip
-
-
-class UntoldFilter(admin.SimpleListFilter):
-    """Parked, or told to nobody because no endpoint was on."""
-
-    title = "waiting for a person"
-    parameter_name = "untold"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("1", "Not told")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[PlatformNotice]) -> QuerySet[PlatformNotice]:
-        parked, waits = Q(state=PlatformNotice.State.PARKED), Q(state=PlatformNotice.State.PENDING, endpoint=None)
-        return queryset.filter(parked | waits) if self.value() else queryset
-
-
-@admin.register(PlatformNotice)
-class PlatformNoticeAdmin(OfAccountsAdmin):
-    """What the provider's platform is told: to suspend, restore or start a service."""
-
-    list_display = ("name", "badge", "account_name", "endpoint", "attempts", "made", "told", "error")
-    list_display_links = None
-    list_filter = (UntoldFilter, ("state", ChoicesDropdownFilter), ("event", ChoicesDropdownFilter))
-    list_select_related = ("account", "endpoint")
-    badges = NOTICE_BADGES
-    acts = NOTICE_ACTS
-    when_empty = "The platform was told nothing yet."
-    when_nothing_found = "No notice matches. Among the parked ones that is good news."
-
-    @display(description="What")
-    def name(self, row: PlatformNotice) -> str:
-        return row_link("platformnotice", row.pk, row.get_event_display())
-
-    @display(description="State", label=NOTICE_BADGES)
-    def badge(self, row: PlatformNotice) -> str:
-        return row.get_state_display()
-
-    @display(description="Made", ordering="made_at")
-    def made(self, row: PlatformNotice) -> str:
-        return moment(row.made_at)
-
-    @display(description="Told", ordering="told_at")
-    def told(self, row: PlatformNotice) -> str:
-        return moment(row.told_at)
-
-    def title_of(self, row: PlatformNotice) -> str:
-        return f"{row.get_event_display()}: {row.account.number}"
-
-    def notes(self, row: PlatformNotice) -> list[tuple[str, str]]:
-        if row.endpoint_id is None:
-            return [("warn", "No endpoint was on: somebody does on the platform what it says, then “Done by hand…”.")]
-        return [("bad", row.error)] if row.error else []
-
-    def facts(self, row: PlatformNotice) -> Facts:
-        payload = [(str(name).capitalize(), str(value)) for name, value in sorted(row.payload.items())]
-        return [
-            ("What", row.get_event_display()), ("Account", account_link(row.account)),
-            ("Endpoint", str(row.endpoint or "none")), ("Attempts", row.attempts), ("Told", moment(row.told_at)),
-            ("Next attempt", moment(row.next_attempt_at)), *payload,
-        ]  # fmt: skip
-
-
-@admin.register(PlatformEndpoint)
-class PlatformEndpointAdmin(ActingAdmin):
-    """Where the platform listens."""
-
-    list_display = ("label", "url", "is_on", "secret_hint")
-    list_display_links = None
-    search_fields = ("name__istartswith",)
-    ordering = ("name",)
-    acts = ENDPOINT_ACTS
-    list_acts = ENDPOINT_LIST_ACTS
-    when_empty = "No endpoint yet: what the platform should be told waits in the list of notices for a person."
-
-    @display(description="Endpoint", ordering="name")
-    def label(self, row: PlatformEndpoint) -> str:
-        return row_link("platformendpoint", row.pk, row.name)
-
-    @display(description="Secret")
-    def secret_hint(self, row: PlatformEndpoint) -> str:
-        return masked(row)
-
-    def facts(self, row: PlatformEndpoint) -> Facts:
-        return [("Address", row.url), ("It is told", "yes" if row.is_on else "no"), ("Secret", masked(row))]

@@ -53,7 +53,7 @@ class PlacementAdmin(OfAccountsAdmin):
         "proposed",
         "placed",
         "batch_name",
-        "closed_because",
+        "why_closed",
     )
     list_display_links = None
     list_filter = (("state", ChoicesDropdownFilter),)
@@ -63,6 +63,7 @@ class PlacementAdmin(OfAccountsAdmin):
     list_acts = (HAND_OFF, *PLACEMENT_LIST_ACTS)
     account_acts = WRITE_OFF_ACCOUNT_ACTS
     actions = ("approve_selected",)
+    queues = {("state__exact", "PROPOSED"): "Hand-overs to approve"}
     when_empty = "Nothing is proposed. The daily job proposes what is unpaid long enough after its due date (COLL-1)."
     when_nothing_found = "No placement matches. Among the proposals that is good news."
 
@@ -98,7 +99,11 @@ class PlacementAdmin(OfAccountsAdmin):
 
     @display(description="Batch")
     def batch_name(self, row: Placement) -> str:
-        return row_link("placementbatch", row.batch_id, row.batch)
+        return row_link("placementbatch", row.batch_id, f"{row.batch.on} #{row.batch.pk}" if row.batch else "")
+
+    @display(description="Closed")
+    def why_closed(self, row: Placement) -> str:
+        return row.closed_because or NOTHING
 
     def title_of(self, row: Placement) -> str:
         return f"Hand-over of {row.account}"

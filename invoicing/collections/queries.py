@@ -7,11 +7,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from accounts.models import Account
 from invoicing.catalog.models import BillingTerms
-from invoicing.collections.models import Hold, Placement, Suspension
+from invoicing.collections.models import Hold, Placement, PlatformNotice, Suspension
 from invoicing.collections.policy import IN_ORDER, STOP_CHARGES, Reason, Unpaid, less_credit
 from invoicing.documents.parties import seller_of
 from invoicing.invoices.models import Invoice, OpenInvoice
@@ -193,3 +193,14 @@ def next_unpaid(after: int, *, seller: Seller | None, limit: int) -> list[int]:
     if seller is not None:
         rows = rows.filter(account__billing_profile__seller=seller)
     return list(rows.order_by("account_id").values_list("account_id", flat=True).distinct()[:limit])
+
+
+def suspensions_due(today: date, rows: QuerySet[Suspension]) -> QuerySet[Suspension]:
+    """SUSP-1: those who were warned and whose day has come; the next sweep withholds service."""
+    return rows.filter(state=Suspension.State.WARNED, effective_on__lte=today)
+
+
+def untold(rows: QuerySet[PlatformNotice]) -> QuerySet[PlatformNotice]:
+    """What a person has to tell the platform: it could not be told, or no endpoint was on."""
+    by_hand = Q(state=PlatformNotice.State.PENDING, endpoint=None)
+    return rows.filter(Q(state=PlatformNotice.State.PARKED) | by_hand)

@@ -20,7 +20,7 @@ from invoicing.pages.of_accounts import OfAccountsAdmin
 class LetterAdmin(OfAccountsAdmin):
     """Append-only: what was written stays as it was sent."""
 
-    list_display = ("subject", "kind_shown", "date", "account_name", "written")
+    list_display = ("subject", "kind_shown", "date", "account_name")
     list_display_links = None
     list_filter = (("kind", ChoicesDropdownFilter), ("on", RangeDateFilter))
     when_empty = "No letter yet. Receipts, reminders, warnings and statements are listed here as they are written."
@@ -64,22 +64,18 @@ class LetterAdmin(OfAccountsAdmin):
     def date(self, letter: Letter) -> str:
         return day(letter.on)
 
-    @display(description="Written")
-    def written(self, letter: Letter) -> str:
-        return moment(letter.written_at)
-
     def title_of(self, row: Letter) -> str:
         return _subject(row)
 
     def facts(self, row: Letter) -> Facts:
         return [
             ("Kind", row.get_kind_display()), ("Account", account_link(row.account)), ("Day", date_words(row.on)),
-            ("Written", moment(row.written_at)), ("About", row.key),
+            ("Written", moment(row.written_at)), ("Key", row.key),
             ("PDF", link(reverse("admin:invoicing_letter_pdf", args=[row.pk]), "Open the PDF")),
         ]  # fmt: skip
 
     def tables(self, row: Letter) -> list[Table]:
-        return [_words(row), _mails(row)]
+        return [one for one in (_words(row), _figures(row), _mails(row)) if one]
 
 
 def document_of(letter: Letter) -> Document | None:
@@ -94,10 +90,20 @@ def _words(letter: Letter) -> Table:
     """What it says, line by line."""
     text: dict[str, Any] = letter.details
     rows = [(paragraph,) for paragraph in text.get("paragraphs", ())]
-    table = text.get("table") or {}
-    rows += [(" · ".join(str(cell) for cell in row),) for row in (*table.get("rows", ()), *table.get("totals", ()))]
     rows += [(paragraph,) for paragraph in text.get("closing", ())]
     return Table("What it says", (str(text.get("title", "Text")),), rows, "It has no text.")
+
+
+def _figures(letter: Letter) -> Table | None:
+    """Its table as it is printed, the totals last."""
+    table: dict[str, Any] = letter.details.get("table") or {}
+    heads = [str(head) for head in table.get("columns", ())]
+    rows = [_padded(row, len(heads)) for row in (*table.get("rows", ()), *table.get("totals", ()))]
+    return Table("Its table", heads, rows, "It is empty.") if heads else None
+
+
+def _padded(row: list[Any], width: int) -> list[str]:
+    return [*(str(cell) for cell in row[:width]), *[""] * (width - len(row))]
 
 
 def _mails(letter: Letter) -> Table:

@@ -2,6 +2,7 @@
 
 from django import forms
 from django.contrib import admin
+from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
@@ -51,7 +52,7 @@ def _cancel(asked: Asked) -> str:
 class OrderAdmin(OfAccountsAdmin):
     """Nothing starts before it is paid."""
 
-    list_display = ("name", "badge", "account_name", "kind_shown", "description", "invoice_name", "asked", "asked_by")
+    list_display = ("name", "badge", "account_name", "what", "invoice_name", "asked", "who")
     list_display_links = None
     list_filter = (("state", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter))
     list_select_related = ("account", "invoice")
@@ -81,9 +82,16 @@ class OrderAdmin(OfAccountsAdmin):
     def badge(self, order: Order) -> str:
         return order.get_state_display()
 
-    @display(description="Kind")
-    def kind_shown(self, order: Order) -> str:
-        return order.get_kind_display()
+    @display(description="What")
+    def what(self, order: Order) -> str:
+        return format_html(
+            "<span>{}<br><span class='bk-help'>{}</span></span>", order.description, order.get_kind_display()
+        )
+
+    @display(description="Asked by")
+    def who(self, order: Order) -> str:
+        """The name; the address is on the order's page."""
+        return order.asked_by.partition(" <")[0]
 
     @display(description="Invoice")
     def invoice_name(self, order: Order) -> str:
@@ -92,6 +100,9 @@ class OrderAdmin(OfAccountsAdmin):
     @display(description="Asked", ordering="asked_at")
     def asked(self, order: Order) -> str:
         return moment(order.asked_at)
+
+    def title_of(self, row: Order) -> str:
+        return f"Order {row.pk} of {row.account}"
 
     def facts(self, row: Order) -> Facts:
         return [

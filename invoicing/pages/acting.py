@@ -22,6 +22,9 @@ from invoicing.pages.readonly import PagedAdmin
 from invoicing.pages.requests import actor_of
 from invoicing.states import NotPossibleNow
 
+# What stands on the page of an act of the row that it is done to: the amount, whose it is, and a little more.
+MOST_KNOWN = 5
+
 
 class Button(NamedTuple):
     """An act that this person may do, and where."""
@@ -64,7 +67,7 @@ class ActingAdmin(PagedAdmin):
         self._permit(request, act)
         row = self.shown(request, row_id)
         back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
-        return self._act(request, act, row, back=back, of=str(row))
+        return self._act(request, act, row, back=back, of=self.title_of(row), known=list(self.facts(row))[:MOST_KNOWN])
 
     def account_act_view(self, request: HttpRequest, account_id: int, *, act: Act) -> HttpResponse:
         self._permit(request, act)
@@ -81,7 +84,7 @@ class ActingAdmin(PagedAdmin):
         if not (self.has_view_permission(request) and request.user.has_perm(act.permission)):
             raise PermissionDenied
 
-    def _act(self, request: HttpRequest, act: Act, row: Any, *, back: str, of: str) -> HttpResponse:
+    def _act(self, request: HttpRequest, act: Act, row: Any, *, back: str, of: str, known: Facts = ()) -> HttpResponse:
         now = timezone.now()
         form = act.form(request.POST if request.method == "POST" else None, row=row, now=now)
         faults: list[str] = []
@@ -99,14 +102,14 @@ class ActingAdmin(PagedAdmin):
             except expected as refusal:
                 faults = list(getattr(refusal, "sentences", None) or [str(refusal)])
         return self.page(
-            request, "admin/invoicing/row/act.html", title=f"{act.sends}: {of}" if of else act.sends, act=act,
-            form=form, faults=faults, preview=shown, back=back, of=of, object=row, own_title=act.sends,
+            request, "admin/invoicing/row/act.html", title=f"{act.heading}: {of}" if of else act.heading, act=act,
+            form=form, faults=faults, preview=shown, back=back, of=of, known=known, object=row,
         )  # fmt: skip
 
     def _done(self, request: HttpRequest, act: Act, said: str | ShownOnce, *, back: str) -> HttpResponse:
         """Back with what was done; what is shown once is shown here, and kept by no browser on the way."""
         if isinstance(said, ShownOnce):
-            page = self.page(request, "admin/invoicing/row/once.html", title=act.sends, once=said, back=back)
+            page = self.page(request, "admin/invoicing/row/once.html", title=act.heading, once=said, back=back)
             add_never_cache_headers(page)
             return page
         messages.success(request, said)
@@ -115,8 +118,8 @@ class ActingAdmin(PagedAdmin):
     # Where they are offered
 
     def buttons(self, request: HttpRequest, row: Any) -> list[Button]:
-        """What this person may do to a row."""
-        return list(self._offered(request, self.acts, row, [row.pk]))
+        """What this person may do to a row; last what harms."""
+        return sorted(self._offered(request, self.acts, row, [row.pk]), key=lambda button: button.act.danger)
 
     def account_buttons(self, request: HttpRequest, account: Account) -> list[Button]:
         return list(self._offered(request, self.account_acts, account, [account.pk]))

@@ -93,6 +93,11 @@ class Act:
         return self.preview is not None
 
     @property
+    def heading(self) -> str:
+        """What its page is called: as the button that led there."""
+        return self.label.rstrip("…")
+
+    @property
     def sends(self) -> str:
         """What stands on the button that does it."""
-        return self.button or self.label.rstrip("…")
+        return self.button or self.heading

@@ -48,15 +48,27 @@ def links(found: Iterable[SafeString | str]) -> SafeString | str:
 
 def account_link(account: Any) -> SafeString:
     address = reverse("admin:accounts_account_change", args=[account.pk])
-    return format_html('<span><a class="bk-link" href="{}">{}</a> {}</span>', address, account.number, account.name)
+    return format_html(
+        '<span class="bk-who"><a class="bk-link" href="{}">{}</a> {}</span>', address, account.number, account.name
+    )
 
 
 def day(value: date | None) -> SafeString | str:
     return format_html('<span class="bk-number">{}</span>', f"{value:%Y-%m-%d}") if value else NOTHING
 
 
-def moment(value: datetime | None) -> str:
-    return f"{value:%-d %b %Y, %H:%M} UTC" if value else NOTHING
+def moment(value: datetime | None) -> SafeString | str:
+    """Breaks between the day and the time, if it must."""
+    if value is None:
+        return NOTHING
+    return format_html(
+        '<span class="bk-moment"><span>{},</span> <span>{} UTC</span></span>', f"{value:%-d %b %Y}", f"{value:%H:%M}"
+    )
+
+
+def yes(value: bool, said: str = "Yes", otherwise: str = NOTHING) -> str:
+    """A fact that is so or not, in a word: the theme's red cross says that something is wrong."""
+    return said if value else otherwise
 
 
 def date_words(value: date | None) -> str:

@@ -1,6 +1,6 @@
 """Lists of rows that nobody edits, with pages of their own, read in as many queries however many rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -34,6 +34,8 @@ class PagedAdmin(ReadOnlyAdmin):
     list_fullwidth = True
     change_list_template = "admin/invoicing/read_only/change_list.html"
     called: tuple[str, str] | None = None
+    # What a list is called that is narrowed to a heap of work, by the parameter and the value that narrow it.
+    queues: Mapping[tuple[str, str], str] = {}
     when_empty = "There is nothing here yet."
     when_nothing_found = "Nothing matches. Search for the beginning of a number or name, or reset the filters."
 
@@ -46,6 +48,11 @@ class PagedAdmin(ReadOnlyAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return CompletedChangeList
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        asked = request.GET
+        title = next((title for (name, value), title in self.queues.items() if asked.get(name) == value), "")
+        return super().changelist_view(request, {"queue_title": title, **(extra_context or {})})
 
     def complete(self, rows: Sequence[Any]) -> None:
         """Read for all rows of a page at once what the columns show besides."""

@@ -6,13 +6,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
 from invoicing.money import format_money
 from invoicing.pages.acts import Facts
-from invoicing.pages.cells import NOTHING, Table, account_link, date_words, day, links, moment, row_link
+from invoicing.pages.cells import NOTHING, Table, account_link, date_words, day, links, moment, row_link, yes
 from invoicing.pages.money import amount_cell
 from invoicing.pages.of_accounts import OfAccountsAdmin
 from invoicing.payments import queues, showing
@@ -74,6 +75,11 @@ class PaymentAdmin(OfAccountsAdmin):
     acts = PAYMENT_ACTS
     account_acts = ACCOUNT_ACTS
     place_on_account = 1
+    queues = {
+        ("queue", "failed"): "Failed payments, or without an answer",
+        ("queue", "returned"): "Payments that the bank returned",
+        ("queue", "unallocated"): "Payments of which something stands on no invoice",
+    }
     when_empty = "No payment yet. Book a check or wire on an account's page, or charge what is due there."
     when_nothing_found = "No payment matches. In a queue that is good news: nothing waits for a person."
 
@@ -102,7 +108,7 @@ class PaymentAdmin(OfAccountsAdmin):
     def date(self, payment: Payment) -> str:
         return day(payment.on)
 
-    @display(description="Amount and card fee", ordering="amount")
+    @display(description="Amount", ordering="amount")
     def charged(self, payment: Payment) -> str:
         amount = amount_cell(payment.amount, payment.currency)
         if not payment.fee:
@@ -110,7 +116,7 @@ class PaymentAdmin(OfAccountsAdmin):
         fee = format_money(payment.fee, payment.currency)
         return format_html('<span>{}<br><span class="bk-help bk-number">and {} fee</span></span>', amount, fee)
 
-    @display(description="On no invoice")
+    @display(description="Not used")
     def rest(self, payment: Any) -> str:
         return amount_cell(payment.rest_left, payment.currency) if payment.rest_left else NOTHING
 
@@ -141,7 +147,7 @@ class PaymentAdmin(OfAccountsAdmin):
 class PaymentMethodAdmin(OfAccountsAdmin):
     """AUTH-5: a method is added, chosen and removed by the customer, in the portal."""
 
-    list_display = ("name", "badge", "account_name", "funding", "is_default", "expires_on", "gateway")
+    list_display = ("name", "badge", "account_name", "funding_shown", "default", "expires", "gateway")
     list_display_links = None
     list_filter = (
         ("state", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter), ("funding", ChoicesDropdownFilter),
@@ -158,11 +164,24 @@ class PaymentMethodAdmin(OfAccountsAdmin):
     def badge(self, method: PaymentMethod) -> str:
         return method.get_state_display()
 
+    @display(description="Funding", ordering="funding")
+    def funding_shown(self, method: PaymentMethod) -> str:
+        """A bank account has none; of a card it may be unknown."""
+        return method.get_funding_display() if method.kind == PaymentMethod.Kind.CARD else NOTHING
+
+    @display(description="Default", ordering="is_default")
+    def default(self, method: PaymentMethod) -> str:
+        return yes(method.is_default, "Default")
+
+    @display(description="Expires", ordering="expires_on")
+    def expires(self, method: PaymentMethod) -> str:
+        return day(method.expires_on)
+
     def facts(self, row: PaymentMethod) -> Facts:
         return [
             ("Method", str(row)), ("Account", account_link(row.account)), ("Kind", row.get_kind_display()),
-            ("Funding", row.get_funding_display()), ("Expires", date_words(row.expires_on)),
-            ("Default", "yes" if row.is_default else "no"), ("Gateway", row.gateway), ("Added", moment(row.added_at)),
+            ("Funding", self.funding_shown(row)), ("Expires", date_words(row.expires_on)),
+            ("Default", yes(row.is_default, otherwise="No")), ("Gateway", row.gateway), ("Added", moment(row.added_at)),
             ("Why it was refused", row.blocked_because or NOTHING),
             ("Forgotten by the gateway", moment(row.forgotten_at)),
         ]  # fmt: skip
@@ -192,11 +211,12 @@ class PaymentMethodAdmin(OfAccountsAdmin):
 class ChargebackAdmin(OfAccountsAdmin):
     """Answered at the gateway; what becomes of them comes back as a notice."""
 
-    list_display = ("name", "badge", "account_name", "amount_shown", "reason", "opened", "answer_by", "payment_name")
+    list_display = ("name", "badge", "account_name", "amount_shown", "why", "opened", "answer_by", "payment_name")
     list_display_links = None
     list_filter = (("state", ChoicesDropdownFilter),)
     list_select_related = ("account", "payment")
     badges = CHARGEBACK_BADGES
+    queues = {("state__exact", "OPEN"): "Chargebacks to answer"}
     when_empty = "No chargeback: no cardholder's bank has taken a payment back."
     when_nothing_found = "No chargeback matches. Among the open ones that is good news."
 
@@ -207,6 +227,11 @@ class ChargebackAdmin(OfAccountsAdmin):
     @display(description="State", label=CHARGEBACK_BADGES)
     def badge(self, row: Chargeback) -> str:
         return row.get_state_display()
+
+    @display(description="Reason", ordering="reason")
+    def why(self, row: Chargeback) -> str:
+        """As the card's network calls it."""
+        return row.reason.replace("_", " ").capitalize() or NOTHING
 
     @display(description="Opened", ordering="opened_at")
     def opened(self, row: Chargeback) -> str:
@@ -223,7 +248,7 @@ class ChargebackAdmin(OfAccountsAdmin):
     def facts(self, row: Chargeback) -> Facts:
         return [
             ("Amount", format_money(row.amount, row.currency)), ("Account", account_link(row.account)),
-            ("Payment", row_link("payment", row.payment_id, row.payment_id)), ("Reason", row.reason or NOTHING),
+            ("Payment", row_link("payment", row.payment_id, row.payment_id)), ("Reason", self.why(row)),
             ("Opened", moment(row.opened_at)), ("Answer by", moment(row.answer_by_at)),
             ("Closed", moment(row.closed_at)), ("Gateway's name for it", row.gateway_reference),
         ]  # fmt: skip
@@ -231,4 +256,6 @@ class ChargebackAdmin(OfAccountsAdmin):
     def notes(self, row: Chargeback) -> list[tuple[str, str]]:
         if row.state != Chargeback.State.OPEN:
             return []
+        if row.answer_by_at and row.answer_by_at < timezone.now():
+            return [("bad", "The day to answer it by has passed. What became of it comes as a notice of the gateway.")]
         return [("warn", "Answer it at the gateway, with what shows that the charge was authorized.")]

@@ -131,11 +131,13 @@ class StuckFilter(admin.SimpleListFilter):
 class TopUpAdmin(OfAccountsAdmin):
     """PRE-2: intent, charge, credit, in that order."""
 
-    list_display = ("name", "badge", "date", "account_name", "amount_shown", "automatic", "payment_name", "why")
+    list_display = ("name", "badge", "date", "account_name", "amount_shown", "how", "payment_name", "reason")
     list_display_links = None
     list_filter = (StuckFilter, ("state", ChoicesDropdownFilter), "automatic", ("on", RangeDateFilter))
     badges = TOP_UP_BADGES
     acts = TOP_UP_ACTS
+    called = ("top-up", "top-ups")
+    queues = {("queue", "stuck"): "Top-ups that are stuck"}
     when_empty = "No top-up yet. They are made by hand, or by themselves where a customer agreed to it."
     when_nothing_found = "No top-up matches. In the queue that is good news: none is stuck."
 
@@ -150,6 +152,14 @@ class TopUpAdmin(OfAccountsAdmin):
     @display(description="Day", ordering="on")
     def date(self, row: TopUp) -> str:
         return day(row.on)
+
+    @display(description="How", ordering="automatic")
+    def how(self, row: TopUp) -> str:
+        return "automatic" if row.automatic else "by hand"
+
+    @display(description="Why")
+    def reason(self, row: TopUp) -> str:
+        return row.why or NOTHING
 
     @display(description="Payment")
     def payment_name(self, row: TopUp) -> str:
@@ -182,10 +192,11 @@ class TopUpAdmin(OfAccountsAdmin):
 class TopUpAgreementAdmin(OfAccountsAdmin):
     """AUTH-5: agreed to, changed and ended by the customer, in the portal."""
 
-    list_display = ("name", "account_name", "is_on", "threshold_shown", "charged", "declines", "not_before")
+    list_display = ("name", "account_name", "state", "threshold_shown", "charged", "declines", "not_before")
     list_display_links = None
     list_filter = ("is_on",)
     list_select_related = ("account__billing_profile", "method")
+    called = ("top-up agreement", "top-up agreements")
     when_empty = "No customer has agreed to automatic top-ups yet: they do so in the portal (PRE-2)."
 
     def found_by(self, words: str) -> Q:
@@ -194,6 +205,13 @@ class TopUpAgreementAdmin(OfAccountsAdmin):
     @display(description="Agreement of")
     def name(self, row: TopUpAgreement) -> str:
         return row_link("topupagreement", row.pk, row.account.number)
+
+    @display(description="State", ordering="is_on", label={"On": "success", "Ended": ""})
+    def state(self, row: TopUpAgreement) -> str:
+        return self.state_of(row)
+
+    def state_of(self, row: TopUpAgreement) -> str:
+        return "On" if row.is_on else "Ended"
 
     @display(description="Below", ordering="threshold")
     def threshold_shown(self, row: TopUpAgreement) -> str:
@@ -213,8 +231,8 @@ class TopUpAgreementAdmin(OfAccountsAdmin):
     def facts(self, row: TopUpAgreement) -> Facts:
         return [
             ("Charges", self.charged(row)), ("When the balance is below", self.threshold_shown(row)),
-            ("Account", account_link(row.account)), ("On", "yes" if row.is_on else "no"),
-            ("By", str(row.method or "the default method")), ("Declines in a row", row.declines),
+            ("Account", account_link(row.account)), ("By", str(row.method or "the default method")),
+            ("Declines in a row", row.declines),
             ("Not before", moment(row.not_before_at)),
         ]  # fmt: skip
 

@@ -1,0 +1,60 @@
+"""What the entries of the audit trail are called on an account's timeline, and which of them are no good news."""
+
+ACTION_WORDS = {
+    "account.automatic_charge": "Charging on the billing date set",
+    "account.billing": "Billing information changed",
+    "account.change": "Account data changed",
+    "charge.authorize": "One-off charge authorized",
+    "charge.request": "One-off charge asked for",
+    "charge.withdraw": "One-off charge withdrawn",
+    "chargeback.open": "Chargeback opened by the cardholder's bank",
+    "contact.add": "Contact added",
+    "contact.change": "Contact changed",
+    "contact.primary": "Primary Contact changed",
+    "contact.remove": "Contact removed",
+    "contact.roles": "Roles of a contact changed",
+    "credit.apply": "Credit applied",
+    "decline placement": "Hand-over declined",
+    "deposit.release": "Deposit released",
+    "hand over": "Handed over to the collections agency",
+    "lift hold": "Hold lifted",
+    "migration.credit": "Migration credit granted",
+    "order.cancel": "Order cancelled",
+    "order.invoiced": "Order invoiced",
+    "order.paid": "Order paid: it may start",
+    "payment.book": "Payment booked by hand",
+    "payment.charge": "Payment method charged",
+    "payment.failed": "Charge failed",
+    "payment.give_up": "Charge given up",
+    "payment.look": "Gateway asked about a payment",
+    "payment.pending": "Payment on its way",
+    "payment.refund": "Payment refunded",
+    "payment.returned": "Payment returned by the bank",
+    "payment.succeeded": "Payment settled",
+    "payment_method.add": "Payment method added",
+    "payment_method.block": "Payment method blocked",
+    "payment_method.default": "Default payment method chosen",
+    "payment_method.remove": "Payment method removed",
+    "payment_method.start": "Payment method about to be added",
+    "place hold": "Hold placed",
+    "propose placement": "Hand-over to the agency proposed",
+    "restore": "Service restored",
+    "statement.request": "Statement of account written",
+    "suspend": "Service suspended",
+    "told by hand": "Platform told by hand",
+    "top_up.agree": "Automatic top-up agreed to",
+    "top_up.end": "Automatic top-up ended",
+    "top_up.make": "Prepaid balance topped up",
+    "top_up.refund": "Top-up refunded",
+    "warn of suspension": "Warned of suspension",
+    "write off": "Written off",
+}
+BAD = {
+    "chargeback.open", "hand over", "payment.failed", "payment.give_up", "payment.returned", "payment_method.block",
+    "propose placement", "suspend", "warn of suspension", "write off",
+}  # fmt: skip
+
+
+def words_of(action: str) -> str:
+    """`contact.add` as a title; what has no words of its own is at least readable."""
+    return ACTION_WORDS.get(action) or action.replace(".", " ").replace("_", " ").capitalize()
