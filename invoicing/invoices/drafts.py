@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from invoicing.invoices.pricing import DEPOSIT, Charge
+from invoicing.invoices.charges import DEPOSIT, Charge
 from invoicing.money import ZERO
 from invoicing.tax.policy import Rate, Tax, taxes_on
 

@@ -11,7 +11,7 @@ from invoicing.documents.operations import request_documents
 from invoicing.invoices.models import Invoice
 from invoicing.invoices.settling import use_credit
 from invoicing.sellers.letterheads import current_letterhead
-from invoicing.sellers.models import NumberSeries, Seller
+from invoicing.sellers.models import Letterhead, NumberSeries, Seller
 
 
 @dataclass(frozen=True)
@@ -91,33 +91,37 @@ def issue_drafts(
         cursor.execute(DUE_ONE_OFFS, {"ids": array_of(ids)})
     owing = [draft for draft in drafts if draft[2] == Invoice.Kind.INVOICE and draft[0] not in settled_elsewhere]
     use_credit([draft[0] for draft in owing], [draft[1] for draft in owing], now=now)
-    first = last = ""
-    for kind in (Invoice.Kind.INVOICE, Invoice.Kind.CREDIT_NOTE):
-        of_kind = [draft for draft in drafts if draft[2] == kind]
-        if of_kind:
-            request_documents(kind, [draft[0] for draft in of_kind], [draft[1] for draft in of_kind])
-    for kind in (Invoice.Kind.INVOICE, Invoice.Kind.CREDIT_NOTE):
-        of_kind_ids = [draft[0] for draft in drafts if draft[2] == kind]
-        if not of_kind_ids:
-            continue
-        series, start = take_numbers(seller, kind, len(of_kind_ids))
-        with connection.cursor() as cursor:
-            cursor.execute(
-                NUMBERED,
-                {
-                    "ids": array_of(of_kind_ids),
-                    "sequences": array_of(range(start, start + len(of_kind_ids))),
-                    "prefix": series.prefix,
-                    "width": series.width,
-                    "now": now,
-                    "letterhead": letterhead.pk,
-                },
-            )
-            if cursor.rowcount != len(of_kind_ids):
-                raise NotADraft(of_kind_ids)
-        if kind == Invoice.Kind.INVOICE:
-            first, last = series.number(start), series.number(start + len(of_kind_ids) - 1)
+    of_kind = {
+        kind: [draft for draft in drafts if draft[2] == kind]
+        for kind in (Invoice.Kind.INVOICE, Invoice.Kind.CREDIT_NOTE)
+        if any(draft[2] == kind for draft in drafts)
+    }
+    for kind, some in of_kind.items():
+        request_documents(kind, [draft[0] for draft in some], [draft[1] for draft in some])
+    numbered = {
+        kind: _number([draft[0] for draft in some], kind=kind, letterhead=letterhead, seller=seller, now=now)
+        for kind, some in of_kind.items()
+    }
+    first, last = numbered.get(Invoice.Kind.INVOICE, ("", ""))
     return Issued(first, last, len(ids))
+
+
+def _number(ids: list[int], *, kind: str, letterhead: Letterhead, seller: Seller, now: datetime) -> tuple[str, str]:
+    """Give drafts of one kind their numbers, in this order: the first and the last of them."""
+    series, start = take_numbers(seller, kind, len(ids))
+    given = {
+        "ids": array_of(ids),
+        "sequences": array_of(range(start, start + len(ids))),
+        "prefix": series.prefix,
+        "width": series.width,
+        "now": now,
+        "letterhead": letterhead.pk,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(NUMBERED, given)
+        if cursor.rowcount != len(ids):
+            raise NotADraft(ids)
+    return series.number(start), series.number(start + len(ids) - 1)
 
 
 class NotADraft(Exception):

@@ -3,46 +3,26 @@
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
-from invoicing.invoices.holdings import Billable, BilledKey, Holding, OneOff, PlanSold, PriceVersion, Used
+from invoicing.invoices.charges import (
+    CHANGE,
+    DEPOSIT,
+    ONE_OFF,
+    REBATE,
+    RECURRING,
+    SETUP,
+    USAGE,
+    Charge,
+    Unbillable,
+    description,
+)
+from invoicing.invoices.holdings import Billable, BilledKey, Holding, OneOff, PlanSold, PriceVersion
+from invoicing.invoices.single_charges import one_off_charge, used_charges
 from invoicing.money import ZERO, round_money
-from invoicing.periods import DAY, BillingCalendar, Period, bridge_is_free
+from invoicing.periods import DAY, Period, bridge_is_free
 
-RECURRING, SETUP, CHANGE, REBATE, DEPOSIT, ONE_OFF = "RECURRING", "SETUP", "CHANGE", "REBATE", "DEPOSIT", "ONE_OFF"
-USAGE = "USAGE"
 _ORDER = {USAGE: 0, RECURRING: 1, SETUP: 2, CHANGE: 3, DEPOSIT: 4, ONE_OFF: 5, REBATE: 6}
-
-
-class Charge(NamedTuple):
-    """
-    One line to be invoiced, before tax.
-
-    `amount` is `quantity` × `unit_price`, rounded once to the currency; `why` is what the line keeps of its
-    reason (see `explanations.explain`).
-    """
-
-    kind: str
-    subscription_id: int | None
-    one_off_id: int | None
-    client_id: int | None
-    plan: PlanSold
-    description: str
-    period: Period | None
-    quantity_from: Decimal
-    quantity: Decimal
-    unit_price: Decimal
-    amount: Decimal
-    clause: str
-    why: dict[str, Any]
-
-
-class Unbillable(Exception):
-    """Something about the account keeps it from being billed; the sentences say what, and what would mend it."""
-
-    def __init__(self, reasons: list[str]) -> None:
-        self.reasons = reasons
-        super().__init__(" ".join(reasons))
 
 
 def charges_due(account: Billable, *, on: date) -> list[Charge]:
@@ -57,11 +37,9 @@ def charges_due(account: Billable, *, on: date) -> list[Charge]:
         pricing.add_holding(holding)
     for one_off in account.one_offs:
         pricing.add_one_off(one_off)
-    for used in account.used:
-        pricing.add_used(used)
     if pricing.reasons:
         raise Unbillable(sorted(set(pricing.reasons)))
-    charges = pricing.charges
+    charges = pricing.charges + used_charges(account.used, terms=account.terms, currency=account.currency)
     if len(charges) > 1:
         charges.sort(
             key=lambda charge: (
@@ -73,30 +51,6 @@ def charges_due(account: Billable, *, on: date) -> list[Charge]:
             )
         )
     return charges
-
-
-def look_from(account: Billable, *, on: date) -> date:
-    """
-    The first day that the run after this one has to look at.
-
-    In arrears all that ended is billed. In advance the period that `on` falls in stays open, for what is
-    added to it later.
-    """
-    return account.calendar.period_of(on).start
-
-
-def next_look_on(account: Billable, *, on: date) -> date:
-    """When the account must be looked at next: its next billing date, or an earlier day of something due at once."""
-    following = account.calendar.period_of(on).end
-    if account.terms.arrears or account.terms.late_start != "AT_ONCE":
-        return following
-    days = [following]
-    for holding in account.holdings:
-        days.append(holding.started_on)
-        days.extend(later.from_on for later in holding.later_quantities)
-        days.extend(left.on for left in holding.plans_left)
-    days.extend(one_off.on for one_off in account.one_offs)
-    return min(day for day in days if day > on)
 
 
 class _Pricing:
@@ -306,7 +260,7 @@ class _Pricing:
                 None,
                 holding.client_id,
                 plan,
-                _description(kind, plan, holding.label),
+                description(kind, plan, holding.label),
                 period,
                 quantity_from,
                 quantity,
@@ -317,73 +271,12 @@ class _Pricing:
             )
         )
 
-    def add_used(self, used: Used) -> None:
-        """
-        PRE-1: a month's use of a plan, which was deducted as it happened; the invoice documents it.
-
-        The unit price is the average at six places; `exact` is what was deducted, before it is rounded to be printed.
-        """
-        amount = round_money(used.amount, self.currency)
-        if not amount:
-            return
-        average = round(used.amount / used.quantity, 6) if used.quantity else used.amount
-        why = {"terms": self.terms.code, "usage": used.total_id, "exact": f"{used.amount:f}"}
-        self.charges.append(
-            Charge(
-                USAGE,
-                None,
-                None,
-                None,
-                used.plan,
-                f"{used.plan.name}, used",
-                Period(used.month_on, BillingCalendar().period_of(used.month_on).end),
-                ZERO,
-                used.quantity or Decimal(1),
-                average,
-                amount,
-                "PRE-1",
-                why,
-            )
-        )
-
     def add_one_off(self, one_off: OneOff) -> None:
         """BILL-1, BILL-2: a one-off charge comes with the next invoice; in arrears that is the one for its month."""
         due = one_off.on < self.on if self.terms.arrears else one_off.on <= self.on
         if not due or not self._is_ours(one_off.on):
             return
-        price = one_off.plan.price_on(one_off.on, self.currency)
-        rate = one_off.unit_price if one_off.unit_price is not None else price and price.unit_price
-        if rate is None:
-            self.reasons.append(
-                f"Plan {one_off.plan.code} has no price in {self.currency} on {one_off.on}, for a one-off charge. "
-                f"Add a price of the plan that is valid then, or a unit price to the charge."
-            )
-            return
-        why: dict[str, Any] = {"terms": self.terms.code, "price": price.id if price else 0}
-        if one_off.unit_price is not None:
-            why["agreed"] = True
-        self.charges.append(
-            Charge(
-                ONE_OFF,
-                None,
-                one_off.id,
-                one_off.client_id,
-                one_off.plan,
-                one_off.description or one_off.plan.name,
-                Period(one_off.on, one_off.on + DAY),
-                ZERO,
-                one_off.quantity,
-                rate,
-                round_money(one_off.quantity * rate, self.currency),
-                "AUTH-6",
-                why,
-            )
-        )
-
-
-_KIND_WORDS = {SETUP: "set-up fee", CHANGE: "change fee", DEPOSIT: "deposit", REBATE: "rebate, inactive"}
-
-
-def _description(kind: str, plan: PlanSold, label: str) -> str:
-    text = f"{plan.name}: {label}" if label else plan.name
-    return f"{text} ({_KIND_WORDS[kind]})" if kind in _KIND_WORDS else text
+        try:
+            self.charges.append(one_off_charge(one_off, terms=self.terms, currency=self.currency))
+        except Unbillable as error:
+            self.reasons.extend(error.reasons)

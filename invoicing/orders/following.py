@@ -14,7 +14,7 @@ from accounts.actors import Actor, schedule
 from accounts.audit import record_change
 from invoicing.collections.models import PlatformNotice
 from invoicing.collections.platform import NoticeDraft, record_notices
-from invoicing.invoices.pricing import Unbillable
+from invoicing.invoices.charges import Unbillable
 from invoicing.orders.models import Order
 from invoicing.orders.queries import (
     charges_without_order,

@@ -10,7 +10,8 @@ from invoicing.invoices.models import Invoice, InvoiceLine
 from invoicing.invoices.operations import issue_drafts
 from invoicing.invoices.pricing import charges_due
 from invoicing.prepaid.settling import settle_from_balance, short_of_credit
-from invoicing.runs.billables import Catalog, read_page
+from invoicing.runs.billables import read_page
+from invoicing.runs.catalogs import Catalog
 from invoicing.runs.drafting import save_drafts
 from invoicing.runs.due import lock_accounts
 from invoicing.runs.models import Run, RunItem
@@ -32,7 +33,7 @@ def invoice_at_once(charge: OneOffCharge, *, now: datetime) -> Invoice:
     The one that carries it already, where there is one.
 
     :raises NotAtOnce: if it is not authorized (AUTH-6), waits in a run's proposal, or the prepaid balance is short
-    :raises invoicing.invoices.pricing.Unbillable: if it has no price
+    :raises invoicing.invoices.charges.Unbillable: if it has no price
     """
     payer_id = charge.account.parent_id or charge.account_id
     profile = lock_billing(payer_id)

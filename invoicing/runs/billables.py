@@ -9,23 +9,19 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from invoicing.bulk import array_of
-from invoicing.catalog.models import BillingTerms, Plan, Price
 from invoicing.invoices.holdings import (
     Billable,
     BilledKey,
     Holding,
     OneOff,
     PlanLeft,
-    PlanSold,
-    PriceVersion,
     QuantityHeld,
     SeatInactive,
-    Terms,
     Used,
 )
 from invoicing.periods import AnchorChange, BillingCalendar
-from invoicing.tax.models import TaxRate
-from invoicing.tax.policy import Address, Exempt, Rate, rates_at, without_exempt
+from invoicing.runs.catalogs import Catalog
+from invoicing.tax.policy import Address, Exempt
 
 _TWO_MONTHS = timedelta(days=62)
 
@@ -67,77 +63,6 @@ DUE_COLUMNS = """
     a.kind, a.number, a.name, a.address_line, a.city, a.county, a.state, a.postal_code, a.country, a.purchase_order,
     p.next_billing_on
 """
-
-
-class Catalog:
-    """Plans, terms and tax rates, read once a run; they are few beside the accounts."""
-
-    def __init__(self, *, on: date) -> None:
-        self.on = on
-        self.terms = {terms.pk: _terms(terms) for terms in BillingTerms.objects.all()}
-        self.plans = _plans()
-        self.rates = tuple(
-            Rate(
-                rate.pk,
-                Address(rate.country, rate.state, rate.county, rate.city, rate.postal_code),
-                rate.tax_category,
-                rate.name,
-                rate.rate_percent,
-                rate.valid_from_on,
-                rate.valid_to_on,
-            )
-            for rate in TaxRate.objects.all()
-        )
-        self._rates_at: dict[Address, tuple[Rate, ...]] = {}
-
-    def rates_for(self, address: Address, exemptions: tuple[Exempt, ...]) -> tuple[Rate, ...]:
-        """TAX-1: the rates at an address on the run's day, without those that a certificate lifts."""
-        found = self._rates_at.get(address)
-        if found is None:
-            found = self._rates_at[address] = rates_at(address, self.rates, on=self.on)
-        return without_exempt(found, exemptions, on=self.on) if exemptions and found else found
-
-
-def _terms(terms: BillingTerms) -> Terms:
-    return Terms(
-        terms.pk,
-        terms.code,
-        terms.clause,
-        terms.timing == BillingTerms.Timing.ARREARS,
-        terms.anchor == BillingTerms.Anchor.ANNIVERSARY,
-        terms.settlement == BillingTerms.Settlement.BALANCE,
-        terms.late_start,
-        terms.bridge,
-        terms.payment_due_days,
-    )
-
-
-def _plans() -> dict[int, PlanSold]:
-    versions: dict[int, dict[str, list[PriceVersion]]] = defaultdict(lambda: defaultdict(list))
-    for price in Price.objects.order_by("plan_id", "currency", "valid_from_on"):
-        versions[price.plan_id][price.currency].append(
-            PriceVersion(
-                price.pk,
-                price.valid_from_on,
-                price.unit_price,
-                price.inactive_price,
-                price.setup_fee,
-                price.change_fee,
-                price.deposit,
-            )
-        )
-    return {
-        plan.pk: PlanSold(
-            plan.pk,
-            plan.code,
-            plan.name,
-            plan.product.code,
-            plan.product.tax_category,
-            plan.product.licensed,
-            {currency: tuple(of_currency) for currency, of_currency in versions[plan.pk].items()},
-        )
-        for plan in Plan.objects.select_related("product")
-    }
 
 
 class Page(NamedTuple):
@@ -228,17 +153,47 @@ def _calendars(accounts: Sequence[DueAccount], catalog: Catalog) -> dict[int, Bi
 def _holdings(
     holder_ids: list[int], payer_of: dict[int, int], look_from: dict[int, date | None], catalog: Catalog
 ) -> dict[int, list[Holding]]:
-    rows = _rows(
+    kept = []
+    for row in _rows(
         "SELECT id, account_id, reference, label, plan_id, unit_price, started_on, ended_on, quantity"
         " FROM invoicing_subscription WHERE account_id = ANY(%s::bigint[])",
         holder_ids,
-    )
-    kept = []
-    for row in rows:
+    ):
         low = look_from[payer_of.get(row[1], row[1])]
         if low is None or row[7] is None or row[7] >= low - _TWO_MONTHS:
             kept.append(row)
-    ids = [row[0] for row in kept]
+    changes = _changes_of([row[0] for row in kept], catalog)
+    found: dict[int, list[Holding]] = defaultdict(list)
+    for id_, account_id, reference, label, plan_id, unit_price, started_on, ended_on, quantity in kept:
+        payer = payer_of.get(account_id)
+        found[payer or account_id].append(
+            Holding(
+                id_,
+                reference,
+                label,
+                account_id if payer else None,
+                catalog.plans[plan_id],
+                unit_price,
+                started_on,
+                ended_on,
+                quantity,
+                changes.quantities.get(id_, ()),
+                changes.plans_left.get(id_, ()),
+                changes.inactive.get(id_, ()),
+            )
+        )
+    return found
+
+
+class _Changes(NamedTuple):
+    """What happened to subscriptions over time, by subscription, in the order of days."""
+
+    quantities: dict[int, tuple[QuantityHeld, ...]]
+    plans_left: dict[int, tuple[PlanLeft, ...]]
+    inactive: dict[int, tuple[SeatInactive, ...]]
+
+
+def _changes_of(ids: list[int], catalog: Catalog) -> _Changes:
     quantities = _grouped(
         "SELECT subscription_id, from_on, quantity FROM invoicing_quantitychange"
         " WHERE subscription_id = ANY(%s::bigint[]) ORDER BY subscription_id, from_on",
@@ -255,28 +210,11 @@ def _holdings(
         ids,
     )
     plans = catalog.plans
-    found: dict[int, list[Holding]] = defaultdict(list)
-    for id_, account_id, reference, label, plan_id, unit_price, started_on, ended_on, quantity in kept:
-        payer = payer_of.get(account_id)
-        found[payer or account_id].append(
-            Holding(
-                id_,
-                reference,
-                label,
-                account_id if payer else None,
-                plans[plan_id],
-                unit_price,
-                started_on,
-                ended_on,
-                quantity,
-                tuple(QuantityHeld(*row) for row in quantities[id_]) if id_ in quantities else (),
-                tuple(PlanLeft(on, plans[left], plans[to]) for on, left, to in plans_left[id_])
-                if id_ in plans_left
-                else (),
-                tuple(SeatInactive(*row) for row in inactive[id_]) if id_ in inactive else (),
-            )
-        )
-    return found
+    return _Changes(
+        {id_: tuple(QuantityHeld(*row) for row in rows) for id_, rows in quantities.items()},
+        {id_: tuple(PlanLeft(on, plans[left], plans[to]) for on, left, to in rows) for id_, rows in plans_left.items()},
+        {id_: tuple(SeatInactive(*row) for row in rows) for id_, rows in inactive.items()},
+    )
 
 
 def _grouped(sql: str, ids: list[int]) -> dict[int, list[tuple[Any, ...]]]:

@@ -6,10 +6,10 @@ from datetime import date
 from django.db import transaction
 
 from invoicing.bulk import keep_to_indexes
-from invoicing.invoices.pricing import USAGE
+from invoicing.invoices.charges import USAGE
 from invoicing.money import ZERO
 from invoicing.prepaid.forecast import Coming, Part
-from invoicing.runs.billables import Catalog
+from invoicing.runs.catalogs import Catalog
 from invoicing.runs.due import lock_accounts
 from invoicing.runs.proposals import proposals
 

@@ -12,13 +12,16 @@ from decimal import Decimal
 
 from django.db import DatabaseError
 
+from invoicing.invoices.charges import USAGE, Unbillable
 from invoicing.invoices.drafts import Draft, draft_of
 from invoicing.invoices.holdings import Billable
-from invoicing.invoices.pricing import USAGE, Unbillable, charges_due, look_from, next_look_on
+from invoicing.invoices.looks import look_from, next_look_on
+from invoicing.invoices.pricing import charges_due
 from invoicing.money import ZERO
 from invoicing.periods import BillingCalendar
 from invoicing.prepaid.settling import not_covered
-from invoicing.runs.billables import Catalog, DueAccount, Page, read_page
+from invoicing.runs.billables import DueAccount, Page, read_page
+from invoicing.runs.catalogs import Catalog
 from invoicing.runs.models import RunItem
 
 logger = logging.getLogger(__name__)

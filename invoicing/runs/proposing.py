@@ -10,7 +10,8 @@ from threading import Lock
 from django.db import connection, transaction
 
 from invoicing.bulk import array_of, keep_to_indexes
-from invoicing.runs.billables import Catalog, DueAccount
+from invoicing.runs.billables import DueAccount
+from invoicing.runs.catalogs import Catalog
 from invoicing.runs.drafting import drop_drafts, write_proposals
 from invoicing.runs.due import PAGE_SIZE, START, count_due, due_accounts, lock_accounts
 from invoicing.runs.models import Run, RunItem

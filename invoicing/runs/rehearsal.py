@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import date
 
 from accounts.models import Account
-from invoicing.runs.billables import Catalog, DueAccount
+from invoicing.runs.billables import DueAccount
+from invoicing.runs.catalogs import Catalog
 from invoicing.runs.due import PAGE_SIZE, START, due_accounts
 from invoicing.runs.lifecycle import Outcome
 from invoicing.runs.models import RunItem

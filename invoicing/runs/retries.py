@@ -7,7 +7,7 @@ from django.db import transaction
 from accounts.actors import Actor
 from accounts.audit import record_change
 from accounts.models import Account
-from invoicing.runs.billables import Catalog
+from invoicing.runs.catalogs import Catalog
 from invoicing.runs.due import PAGE_SIZE, lock_accounts
 from invoicing.runs.issuing import issue_approved
 from invoicing.runs.lifecycle import RunRefused, State, locked, move, review

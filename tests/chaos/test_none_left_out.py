@@ -8,8 +8,8 @@ from django.db import connection
 
 from accounts.actors import schedule
 from accounts.models import Account
+from invoicing.invoices.charges import Unbillable
 from invoicing.invoices.models import Invoice
-from invoicing.invoices.pricing import Unbillable
 from invoicing.runs import proposals, proposing
 from invoicing.runs.books import differences_in_books
 from invoicing.runs.models import Run, RunItem

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
+from invoicing.invoices.charges import Charge
 from invoicing.invoices.holdings import (
     Billable,
     BilledKey,
@@ -17,7 +18,8 @@ from invoicing.invoices.holdings import (
     SeatInactive,
     Terms,
 )
-from invoicing.invoices.pricing import Charge, charges_due, look_from, next_look_on
+from invoicing.invoices.looks import look_from, next_look_on
+from invoicing.invoices.pricing import charges_due
 from invoicing.money import ZERO
 from invoicing.periods import DAY, AnchorChange, BillingCalendar, Period, billing_date_after, over_half_a_month
 from tests.invoicing.invoices.pricing_factory import account, after, key, plan, version

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from invoicing.invoices.charges import Charge
 from invoicing.invoices.holdings import (
     Billable,
     BilledKey,
@@ -17,7 +18,8 @@ from invoicing.invoices.holdings import (
     SeatInactive,
     Terms,
 )
-from invoicing.invoices.pricing import Charge, charges_due, look_from
+from invoicing.invoices.looks import look_from
+from invoicing.invoices.pricing import charges_due
 from invoicing.money import ZERO
 from invoicing.periods import AnchorChange, BillingCalendar
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from invoicing.invoices.charges import Charge
 from invoicing.invoices.drafts import Draft, draft_of
-from invoicing.invoices.pricing import Charge
 from invoicing.periods import Period
 from invoicing.tax.policy import Address, Rate
 from tests.invoicing.invoices.pricing_factory import MAIL

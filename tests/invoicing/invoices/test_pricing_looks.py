@@ -2,7 +2,8 @@
 
 import pytest
 
-from invoicing.invoices.pricing import charges_due, look_from, next_look_on
+from invoicing.invoices.looks import look_from, next_look_on
+from invoicing.invoices.pricing import charges_due
 from tests.invoicing.invoices.pricing_factory import (
     HOSTED_DIRECT,
     HOSTED_PARTNER,

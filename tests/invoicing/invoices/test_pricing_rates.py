@@ -2,7 +2,8 @@
 
 import pytest
 
-from invoicing.invoices.pricing import Unbillable, charges_due
+from invoicing.invoices.charges import Unbillable
+from invoicing.invoices.pricing import charges_due
 from tests.invoicing.invoices.pricing_factory import (
     HOSTED_DIRECT,
     HOSTED_PARTNER,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from invoicing.invoices.pricing import charges_due, next_look_on
+from invoicing.invoices.looks import next_look_on
+from invoicing.invoices.pricing import charges_due
 from tests.invoicing.invoices.pricing_factory import (
     PER_SEAT,
     account,
