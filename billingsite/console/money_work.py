@@ -37,6 +37,7 @@ def _counts(now: datetime) -> Counter[str]:
     rows: dict[str, QuerySet[Any]] = {
         "payments": queues.to_look_at(),
         "unallocated": queues.with_rest(),
+        "refunds": queues.refund_failed(),
         "chargebacks": queues.open_chargebacks(),
         "notices": queues.parked_notices(),
         "top-ups": stuck_top_ups(),
@@ -62,6 +63,11 @@ def _failed(count: int) -> Card:
 def _unallocated(count: int) -> Card:
     hint = "Money that came and stands on no invoice: allocate it, or leave it as credit."
     return Card(_figure(count), "Payments not all used", hint, list_address("payment", "queue=unallocated"))
+
+
+def _refunds(count: int) -> Card:
+    hint = "Their money came back to us: ask the customer how to give it back, and refund it again."
+    return Card(_figure(count), "Failed refunds", hint, list_address("payment", "queue=refund"), is_bad=True)
 
 
 def _chargebacks(count: int) -> Card:
@@ -98,6 +104,7 @@ def _untold(count: int) -> Card:
 CARDS: dict[str, tuple[str, Callable[[int], Card]]] = {
     "payments": ("invoicing.view_payment", _failed),
     "unallocated": ("invoicing.view_payment", _unallocated),
+    "refunds": ("invoicing.view_payment", _refunds),
     "chargebacks": ("invoicing.view_chargeback", _chargebacks),
     "notices": ("invoicing.view_webhookevent", _notices),
     "top-ups": ("invoicing.view_topup", _top_ups),

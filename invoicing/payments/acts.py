@@ -18,6 +18,7 @@ from invoicing.payments.operations import (
     allocate,
     book_payment,
     charge,
+    give_up,
     look_now,
     refund,
     refundable,
@@ -140,6 +141,17 @@ def _look(asked: Asked) -> str:
     return f"The gateway was asked: payment {payment.pk} is {payment.get_state_display().lower()}."
 
 
+class GiveUpForm(WhyForm):
+    why = forms.CharField(
+        label="How you know that nothing was taken", max_length=300, help_text="It stands in the audit trail."
+    )
+
+
+def _give_up(asked: Asked) -> str:
+    payment = give_up(asked.row, actor=asked.actor, now=asked.now, why=asked.values["why"])
+    return f"Payment {payment.pk} is {payment.get_state_display().lower()}, and its invoices may be charged again."
+
+
 PAYMENT_ACTS = (
     Act(
         "refund", "Refund…", "invoicing.refund_payment", _refund, REFUSALS,
@@ -162,6 +174,12 @@ PAYMENT_ACTS = (
         "look", "Ask the gateway now…", "invoicing.take_payment", _look, REFUSALS,
         "The gateway is asked what became of it. Nothing is charged under another key.", button="Ask the gateway",
         offered=lambda payment: payment.gateway != MANUAL,
+    ),
+    Act(
+        "give-up", "Nothing was taken…", "invoicing.resolve_event", _give_up, REFUSALS,
+        "You have seen at the gateway that it took nothing. Should it have taken the money after all, that is recorded "
+        "when it says so.", GiveUpForm, "Nothing was taken", danger=True,
+        offered=lambda payment: payment.state in (Payment.State.CREATED, Payment.State.UNKNOWN),
     ),
 )  # fmt: skip
 

@@ -49,10 +49,16 @@ class QueueFilter(admin.SimpleListFilter):
     parameter_name = "queue"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("failed", "Failed or without an answer"), ("returned", "Returned"), ("unallocated", "Not all used")]
+        return [
+            ("failed", "Failed or without an answer"), ("returned", "Returned"), ("unallocated", "Not all used"),
+            ("refund", "Refund failed"),
+        ]  # fmt: skip
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Payment]) -> QuerySet[Payment]:
-        heaps = {"failed": queues.to_look_at, "returned": queues.returned, "unallocated": queues.with_rest}
+        heaps = {
+            "failed": queues.to_look_at, "returned": queues.returned, "unallocated": queues.with_rest,
+            "refund": queues.refund_failed,
+        }  # fmt: skip
         heap = heaps.get(self.value() or "")
         return queryset.filter(pk__in=heap().values("pk")) if heap else queryset
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import Sum
 
 from accounts.audit import record_change
 from invoicing.ledger.models import LedgerEntry
@@ -17,7 +18,7 @@ from invoicing.payments.asked import locked_payment, locked_profile
 from invoicing.payments.models import Chargeback, Payment
 from invoicing.payments.policy import fee_part
 from invoicing.payments.postings import allocate_rest, post_money, take_back_latest, taken_by
-from invoicing.payments.queries import unallocated
+from invoicing.payments.queries import gone_back, gone_by, unallocated
 from invoicing.payments.recording import AnswerDiffers, succeed, the_gateway
 from invoicing.payments.settled import tell_charged_back
 from invoicing.sellers.queries import today_of
@@ -47,15 +48,17 @@ def record_chargeback(payment: Payment, said: Disputed, *, now: datetime) -> Cha
     Said twice, late or out of order, it changes nothing twice: what was won or lost is not opened again, and of two
     decisions the later counts.
 
-    :raises AnswerDiffers: if it is of another currency, more than was paid, or of a payment that came back already
+    :raises AnswerDiffers: if it is of another currency or amount than before, of more than was paid, or of a payment
+        that came back already
     """
     profile = locked_profile(payment.account_id)
     payment = locked_payment(payment.pk)
     _check(payment, said)
     today = today_of(profile.seller, now=now)
-    succeed(payment, profile, reference="", on=today, now=now)
     found = Chargeback.objects.select_for_update(no_key=True, of=("self",)).filter(gateway_reference=said.reference)
     kept = found.select_related("payment").first()
+    _check_amount(payment, said, kept)
+    succeed(payment, profile, reference="", on=today, now=now)
     if kept is None:
         kept = Chargeback.objects.create(
             payment=payment, account_id=payment.account_id, gateway_reference=said.reference, currency=said.currency,
@@ -76,6 +79,22 @@ def _check(payment: Payment, said: Disputed) -> None:
         raise AnswerDiffers(
             f"Payment {payment.pk} took {format_money(whole, payment.currency)}, and "
             f"{format_money(said.amount, said.currency)} is charged back."
+        )
+
+
+def _check_amount(payment: Payment, said: Disputed, kept: Chargeback | None) -> None:
+    """:raises AnswerDiffers: if it was of another amount before, or together with others takes more than was paid"""
+    if kept is not None and kept.amount != said.amount:
+        raise AnswerDiffers(
+            f"Chargeback {kept.gateway_reference} took {format_money(kept.amount, kept.currency)} back, and now the "
+            f"gateway speaks of {format_money(said.amount, said.currency)}. Book the difference once it is clear."
+        )
+    others = payment.chargebacks.exclude(state=State.WON).exclude(gateway_reference=said.reference)
+    before = others.aggregate(total=Sum("amount", default=ZERO))["total"]
+    if kept is None and before + said.amount > payment.amount + payment.fee:
+        raise AnswerDiffers(
+            f"The bank took {format_money(before, payment.currency)} of payment {payment.pk} back already, and with "
+            f"{format_money(said.amount, said.currency)} it would be more than was paid. Ask the gateway which counts."
         )
 
 
@@ -103,11 +122,18 @@ def _decide(kept: Chargeback, said: Disputed, *, now: datetime, today: date) -> 
 
 
 def _parts(kept: Chargeback) -> tuple[Decimal, Decimal]:
-    """The amount without the fee, and the fee's part of it."""
+    """
+    The amount without the fee, and the fee's part of it: of what is left of both, so that all parts sum to the fee.
+
+    What was refunded before and is charged back as well goes out a second time, with its part of the whole fee.
+    """
     payment = kept.payment
-    whole = payment.amount + payment.fee
-    fee = fee_part(fee_left=payment.fee, amount=kept.amount, amount_left=whole, currency=kept.currency)
-    return kept.amount - fee, fee
+    gone, gone_fee = gone_back(payment.pk)
+    amount, fee = payment.amount - gone, payment.fee - gone_fee
+    if kept.amount > amount + fee:
+        amount, fee = payment.amount, payment.fee
+    part = fee_part(fee_left=fee, amount=kept.amount, amount_left=amount + fee, currency=kept.currency)
+    return kept.amount - part, part
 
 
 def _take(kept: Chargeback, *, now: datetime, today: date) -> None:
@@ -122,8 +148,9 @@ def _take(kept: Chargeback, *, now: datetime, today: date) -> None:
 
 
 def _give(kept: Chargeback, *, now: datetime, today: date) -> None:
+    """Exactly what was taken comes again."""
     payment = kept.payment
-    amount, fee = _parts(kept)
+    amount, fee = gone_by(_sources("chargeback", kept)[-1])
     post_money(
         payment, amount, fee, source=_source("chargeback-won", kept), kind="CHARGEBACK", on=today, now=now
     )  # fmt: skip

@@ -25,7 +25,7 @@ from invoicing.payments.models import Payment, Refund
 from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.policy import look_after
 from invoicing.payments.recording import AnswerDiffers, record_answer, the_gateway
-from invoicing.payments.refunds import record_refund_answer
+from invoicing.payments.refund_answers import record_refund_answer
 from invoicing.payments.returns import record_return
 from invoicing.states import NotPossibleNow, move
 
@@ -128,10 +128,10 @@ def _outcome(event: WebhookEvent, *, now: datetime) -> Worked:
     notice = _read(event)
     if notice is None:
         return Worked(State.PARKED, "The stored notice cannot be read any more.")
-    read = _READERS.get(notice.about)
+    payment = _payment_of(event, notice)
+    read = _READERS.get(_about(notice, payment))
     if read is None:
         return Worked(State.KEPT)
-    payment = _payment_of(event, notice)
     if payment is None and notice.about in (About.RETURN, About.CHARGEBACK) and _may_be_ours(event):
         raise NotYet(f"We know of no payment {notice.reference} yet; one without an answer may be it.")
     try:
@@ -140,6 +140,13 @@ def _outcome(event: WebhookEvent, *, now: datetime) -> Worked:
             return read(notice, payment, now)._replace(payment=payment)
     except (AnswerDiffers, MoneyRefused, NotPossibleNow) as error:
         return Worked(State.PARKED, str(error), payment)
+
+
+def _about(notice: Notice, payment: Payment | None) -> About:
+    """What a bank took back is a return of a debit and a chargeback of a card, whatever reason it gives."""
+    if payment is None or notice.about not in (About.RETURN, About.CHARGEBACK):
+        return notice.about
+    return About.RETURN if payment.kind == Payment.Kind.ACH else About.CHARGEBACK
 
 
 def _payment_of(event: WebhookEvent, notice: Notice) -> Payment | None:

@@ -12,7 +12,8 @@ from invoicing.payments.chargebacks import Disputed, record_chargeback
 from invoicing.payments.charging import AlreadyUnderWay, ChargeRefused, NothingDue, charge, record_attempt, send
 from invoicing.payments.events import resolve_event, retry_event, work_off_events
 from invoicing.payments.recording import AnswerDiffers, record_answer
-from invoicing.payments.refunds import RefundRefused, record_refund_answer, refund, refundable, send_refund
+from invoicing.payments.refund_answers import record_refund_answer
+from invoicing.payments.refunds import RefundRefused, refund, refundable, send_refund
 from invoicing.payments.resolving import give_up, look_now, resolve_open
 from invoicing.payments.returns import record_return
 from invoicing.payments.sweeping import charge_due

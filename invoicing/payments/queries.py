@@ -11,7 +11,7 @@ from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from invoicing.bulk import array_of
 from invoicing.invoices.models import OpenInvoice
-from invoicing.ledger.models import LedgerAccount, Posting
+from invoicing.ledger.models import LedgerAccount, LedgerEntry, Posting
 from invoicing.money import ZERO
 from invoicing.payments.models import Payment, PaymentMethod, PaymentTarget
 
@@ -48,6 +48,31 @@ def unallocated(payment_id: int) -> Decimal:
     rows = Posting.objects.filter(payment_id=payment_id, ledger_account=LedgerAccount.CUSTOMER_CREDIT)
     total: Decimal | None = rows.aggregate(total=Sum("amount"))["total"]
     return -(total or ZERO)
+
+
+def gone_back(payment_id: int) -> tuple[Decimal, Decimal]:
+    """
+    What of a payment went out again by refunds and chargebacks, and of its fee; by the ledger.
+
+    What failed or was won came again, and does not count.
+    """
+    return _gone(payment_id=payment_id, entry__kind__in=(LedgerEntry.Kind.REFUND, LedgerEntry.Kind.CHARGEBACK))
+
+
+def gone_by(source: str) -> tuple[Decimal, Decimal]:
+    """What went out by one entry, and of the fee."""
+    return _gone(entry__source=source)
+
+
+def _gone(**narrower: Any) -> tuple[Decimal, Decimal]:
+    found = dict(
+        Posting.objects.filter(ledger_account__in=(LedgerAccount.CUSTOMER_CREDIT, LedgerAccount.FEE_REVENUE))
+        .filter(**narrower)
+        .order_by()
+        .values_list("ledger_account")
+        .annotate(total=Sum("amount"))
+    )
+    return found.get(LedgerAccount.CUSTOMER_CREDIT, ZERO), found.get(LedgerAccount.FEE_REVENUE, ZERO)
 
 
 class Standing(NamedTuple):

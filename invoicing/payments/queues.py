@@ -4,7 +4,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
 from invoicing.invoices.models import OpenInvoice
 from invoicing.ledger.models import LedgerAccount, Posting
-from invoicing.payments.models import Chargeback, Payment, PaymentTarget
+from invoicing.payments.models import Chargeback, Payment, PaymentTarget, Refund
 from invoicing.payments.notices import WebhookEvent
 
 State = Payment.State
@@ -22,6 +22,13 @@ def to_look_at() -> QuerySet[Payment]:
 def returned() -> QuerySet[Payment]:
     """Taken back by the customer's bank."""
     return Payment.objects.filter(state=State.RETURNED)
+
+
+def refund_failed() -> QuerySet[Payment]:
+    """Whose latest refund came to nothing: its money is here, and the customer waits for it."""
+    newer = Refund.objects.filter(payment=OuterRef("payment"), pk__gt=OuterRef("pk"))
+    failed = Refund.objects.filter(~Exists(newer), state=Refund.State.FAILED)
+    return Payment.objects.filter(pk__in=failed.values("payment"), state=State.SUCCEEDED)
 
 
 def with_rest() -> QuerySet[Payment]:

@@ -65,9 +65,37 @@ def write_refund_receipt(refund: Refund, profile: BillingProfile, *, on: date, n
     )
 
 
+def write_refund_failure(refund: Refund, profile: BillingProfile, *, on: date, now: datetime) -> None:
+    """News that a refund, whose receipt the customer has, came back to us: nobody took it in."""
+    whole = format_money(refund.amount + refund.fee, refund.currency)
+    _write(
+        profile,
+        Document.Kind.NOTICE,
+        f"refund-failed:{refund.pk}",
+        subject=f"Your refund of {whole} did not arrive",
+        title="Refund not paid out",
+        paragraphs=(
+            f"We gave back {whole} {method_in_words(refund.payment)}, and it came back to us: the card or bank account "
+            "may be closed. The money is yours still.",
+            "Please tell us how you would like to have it.",
+        ),
+        facts=_facts(refund.payment),
+        on=on,
+        now=now,
+    )
+
+
 def write_decline(payment: Payment, profile: BillingProfile, *, on: date, now: datetime) -> None:
-    """News of a decline that no retry will change: another method is asked for."""
+    """News of a decline that no retry will change, or that only the cardholder can: what to do about it."""
     amount = format_money(payment.amount, payment.currency)
+    if payment.hard:
+        why = "the bank refused it for good"
+        please = "Please add another card or bank account in the portal, so that your invoices are paid."
+    else:
+        why = "the bank wants you to confirm it, which you could not"
+        please = (
+            "Please add the card once more in the portal, where your bank asks you, or another one, and pay with it."
+        )
     _write(
         profile,
         Document.Kind.NOTICE,
@@ -75,9 +103,9 @@ def write_decline(payment: Payment, profile: BillingProfile, *, on: date, now: d
         subject="Your payment was declined: please give us another payment method",
         title="Payment declined",
         paragraphs=(
-            f"We tried to take {amount} {method_in_words(payment)}, and the bank refused it for good. "
+            f"We tried to take {amount} {method_in_words(payment)}, and {why}. "
             "No money was taken, and no service fee was charged.",
-            "Please add another card or bank account in the portal, so that your invoices are paid.",
+            please,
         ),
         facts=_facts(payment),
         clauses=("FEE-3",),

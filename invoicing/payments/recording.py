@@ -14,6 +14,7 @@ from accounts.audit import record_change
 from invoicing.money import format_money
 from invoicing.payments.asked import as_amounts, locked_payment, locked_profile
 from invoicing.payments.card_numbers import mask_card_numbers
+from invoicing.payments.gateways.declines import NEEDS_THE_CUSTOMER
 from invoicing.payments.gateways.protocol import Answer, Outcome
 from invoicing.payments.methods import block_method
 from invoicing.payments.models import Payment, PaymentTarget
@@ -110,6 +111,7 @@ def fail(payment: Payment, profile: BillingProfile, answer: Answer, *, on: date,
     payment.targets.filter(is_open=True).update(is_open=False)
     if payment.hard:
         block_method_of(payment, answer.message or answer.code, now=now)
+    if payment.hard or payment.failure_code == NEEDS_THE_CUSTOMER:
         write_decline(payment, profile, on=on, now=now)
     _record("payment.failed", payment, now=now, code=payment.failure_code, hard=payment.hard)
     tell_settled(payment, now=now)

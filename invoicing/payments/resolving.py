@@ -6,7 +6,7 @@ still due; after 24 hours it is given up. Nothing is ever sent under a new key w
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple, TypeVar
 
 import structlog
@@ -18,13 +18,15 @@ from accounts.audit import record_change
 from invoicing.payments.asked import MoneyRefused, locked_payment, locked_profile
 from invoicing.payments.calling import charge_at_gateway, find_at_gateway, find_refund_at_gateway, refund_at_gateway
 from invoicing.payments.charging import record_or_doubt
+from invoicing.payments.excluding import excluded
 from invoicing.payments.gateways.protocol import GatewayRefused, NoAnswer
 from invoicing.payments.models import Payment, PaymentMethod, Refund
 from invoicing.payments.policy import Silence, look_after, on_silence
 from invoicing.payments.postings import MANUAL
 from invoicing.payments.queries import owing_of
 from invoicing.payments.recording import record_never_sent, record_no_answer
-from invoicing.payments.refunds import record_no_refund_answer, record_refund_never_sent, record_refund_or_doubt
+from invoicing.payments.refund_answers import record_no_refund_answer, record_refund_never_sent, record_refund_or_doubt
+from invoicing.sellers.queries import today_of
 
 log = structlog.get_logger(__name__)
 Row = TypeVar("Row", Payment, Refund)
@@ -121,7 +123,7 @@ def _resolve_payment(payment: Payment, *, now: datetime) -> Payment:
         return record_or_doubt(payment, answer, now=now)
     if payment.state not in (Payment.State.CREATED, Payment.State.UNKNOWN):
         return record_no_answer(payment, SILENCE, now=now)
-    wanted = _still_wanted(payment)
+    wanted = _still_wanted(payment, today=today_of(payment.account.billing_profile.seller, now=now))
     what = on_silence(created_at=payment.created_at, now=now, wanted=wanted)
     if what == Silence.NEVER_SENT:
         return record_never_sent(payment, needed=wanted, now=now)
@@ -135,11 +137,16 @@ def _resolve_payment(payment: Payment, *, now: datetime) -> Payment:
     return record_or_doubt(payment, answer, now=now)
 
 
-def _still_wanted(payment: Payment) -> bool:
-    """Whether all that it was meant for is still open, and its method may still be charged."""
+def _still_wanted(payment: Payment, *, today: date) -> bool:
+    """
+    Whether all that it was meant for is still open, its method may still be charged, and, where the schedule made it,
+    nothing has come up that the schedule stops for (a dispute, a hold).
+    """
     if payment.method is None or payment.method.state != PaymentMethod.State.ACTIVE:
         return False
     wanted = dict(payment.targets.values_list("invoice_id", "amount"))
+    if payment.automatic and excluded(list(wanted), on=today):
+        return False
     owed = {one.invoice_id: one.open for one in owing_of(payment.account_id, invoice_ids=list(wanted))}
     return all(owed.get(pk, 0) >= amount for pk, amount in wanted.items())
 

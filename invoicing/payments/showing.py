@@ -10,7 +10,7 @@ from invoicing.invoices.models import Invoice
 from invoicing.ledger.models import Posting
 from invoicing.money import format_money
 from invoicing.pages.cells import NOTHING, Table, account_link, date_words, day, link, moment, row_link
-from invoicing.payments.models import Payment
+from invoicing.payments.models import Payment, Refund
 from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.queries import standing_of, unallocated
 
@@ -65,6 +65,9 @@ def notes_of(payment: Payment) -> list[tuple[str, str]]:
         return [("bad", f"{payment.failure or 'No reason was given.'}{hard}")]
     if payment.state == states.PENDING:
         return [("warn", "The bank has not settled it yet. Its invoices are charged by nothing else meanwhile.")]
+    latest = payment.refunds.order_by("-pk").first()
+    if latest and latest.state == Refund.State.FAILED:
+        return [("bad", f"Refund {latest.pk} came to nothing, and its money is here: {latest.failure or 'no reason'}")]
     return []
 
 
@@ -148,7 +151,8 @@ def _books(payment: Payment) -> Table:
 
 def _mail(payment: Payment) -> Table:
     keys = [f"{about}:{payment.pk}" for about in ("receipt", "declined", "returned")]
-    keys += [f"refund-receipt:{pk}" for pk in payment.refunds.values_list("pk", flat=True)]
+    for pk in payment.refunds.values_list("pk", flat=True):
+        keys += [f"refund-receipt:{pk}", f"refund-failed:{pk}"]
     letters = Letter.objects.filter(key__in=keys).order_by("-pk")
     rows = [
         (

@@ -40,6 +40,9 @@ HARD_DECLINES = frozenset({
     "transaction_not_allowed",
 })  # fmt: skip
 
+# The bank wants the cardholder to confirm the payment, who is away: the card is good, and only its holder can help.
+NEEDS_THE_CUSTOMER = "authentication_required"
+
 # How Stripe names a bank's return, before a debit settles (https://docs.stripe.com/declines/network-codes) and after it
 # (a dispute's `reason`).
 RETURN_CODES: Mapping[str, str] = MappingProxyType({

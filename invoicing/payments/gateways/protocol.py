@@ -100,9 +100,9 @@ class Notice:
     A gateway's event, read: what it is about and what it says.
 
     `reference` and `key` name the payment (the gateway's name, and ours from the metadata); `answer` is what became
-    of the payment or refund: of a refund `key` is the refund's own, and `answer.reference` its name. For a return
-    `code` is the bank's (R01); for a return and a chargeback `dispute_reference`, `dispute_state` (OPEN, WON, LOST),
-    `amount`, `currency` and `reason` say what was taken back. Of METHOD `reference` is what `added_method` takes
+    of the payment or refund: of a refund `key` is the refund's own, and `answer.reference` its name. For a return and
+    a chargeback `dispute_reference`, `dispute_state` (OPEN, WON, LOST), `amount`, `currency` and `reason` say what was
+    taken back, and `code` is the bank's (R01). Of METHOD `reference` is what `added_method` takes
     (the page's session, or the set-up that it made) and `key` the account's number.
     """
 

@@ -135,14 +135,14 @@ def _of_dispute(dispute: Object) -> dict[str, Any]:
     if state is None:
         return said
     amount, currency = money(dispute)
-    said |= {"amount": amount, "currency": currency, "dispute_state": state}
-    if _is_return(dispute, reason):
-        return said | {"about": About.RETURN, "code": _code_of(dispute, reason)}
     due_by = (dispute.get("evidence_details") or {}).get("due_by")
-    return said | {"about": About.CHARGEBACK, "answer_by_at": moment(due_by) if due_by else None}
+    said |= {"amount": amount, "currency": currency, "dispute_state": state, "code": _code_of(dispute, reason)}
+    said["answer_by_at"] = moment(due_by) if due_by else None
+    return said | {"about": About.RETURN if _is_return(dispute, reason) else About.CHARGEBACK}
 
 
 def _is_return(dispute: Object, reason: str) -> bool:
+    """As far as the dispute itself tells; whoever knows the payment knows better."""
     kind = (dispute.get("payment_method_details") or {}).get("type")
     return kind == ACH or (kind is None and reason in REASONS_OF_RETURNS)
 

@@ -7,14 +7,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from invoicing.payments.gateways.declines import is_hard_decline, is_hard_return, return_code
+from invoicing.payments.gateways.declines import NEEDS_THE_CUSTOMER, is_hard_decline, is_hard_return, return_code
 from invoicing.payments.gateways.minor_units import from_minor
 from invoicing.payments.gateways.protocol import Answer, MethodDetails, Outcome
 
 Object = Mapping[str, Any]
 
 ACH = "us_bank_account"
-NEEDS_THE_CUSTOMER = "authentication_required"
 # A set-up's names begin so, and it carries the account's number under this name.
 SETUP = "seti_"
 ACCOUNT = "account_number"

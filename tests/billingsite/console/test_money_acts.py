@@ -1,5 +1,6 @@
 """What staff do about money on its pages: each act calls its operation, and its refusal is shown in its words."""
 
+import html
 import re
 from decimal import Decimal
 
@@ -9,9 +10,16 @@ from django.contrib.messages import get_messages
 from accounts.models import ApiToken, AuditEntry
 from accounts.tokens import token_of
 from invoicing.collections.models import Hold, PlatformEndpoint, Suspension
+from invoicing.invoices.deposits import deposit_held
+from invoicing.invoices.models import Invoice
+from invoicing.ledger.operations import Side, post
+from invoicing.payments.gateways.faults import Fault, Told
+from invoicing.payments.gateways.protocol import ChargeRequest
 from invoicing.payments.models import Payment, Refund
-from invoicing.payments.operations import book_payment, charge
+from invoicing.payments.notices import WebhookEvent
+from invoicing.payments.operations import book_payment, charge, take_back, work_off_events
 from invoicing.payments.queries import standing_of, unallocated
+from invoicing.payments.receiving import take_in
 from tests.invoicing import factories as make
 from tests.invoicing.payments.factories import MIA, NOW, TODAY, card, invoice, open_of, ship_rates
 
@@ -23,6 +31,22 @@ def booked(account, amount: str = "150") -> Payment:
         account, kind="CHECK", amount=Decimal(amount), currency="USD", reference="4711", received_on=TODAY, actor=MIA,
         now=NOW,
     )  # fmt: skip
+
+
+def charged_unheard(account, gateway, fault: Fault) -> Payment:
+    """A charge whose answer never came."""
+    gateway.stripe.faults = Told([fault])
+    return charge(account.pk, card(account), actor=MIA, now=NOW)
+
+
+def deposit_paid(account) -> Payment:
+    """The payment of an invoice that took a deposit of USD 500.00."""
+    due = invoice(account, "500")
+    post(
+        account_id=account.pk, source=f"test-deposit:{due.pk}", kind="DEPOSIT", currency="USD", on=TODAY, now=NOW,
+        sides=[Side("REVENUE", Decimal(500)), Side("DEPOSIT_HELD", Decimal(-500), invoice_id=due.pk)],
+    )  # fmt: skip
+    return booked(account, "500")
 
 
 def told(response) -> str:
@@ -70,6 +94,168 @@ class TestRefund:
         typed = {"reason": "So.", "reference": "W-1", "do": "1"}
         assert agent.post(f"/admin/invoicing/payment/{paid.pk}/refund/", typed).status_code == 403
         assert not Refund.objects.exists()
+
+
+class TestLook:
+    def test_finds_what_was_charged(self, agent, gateway):
+        account = make.customer()
+        due, unheard = invoice(account, "200"), charged_unheard(account, gateway, Fault.LOST_REPLY)
+        agent.post(f"/admin/invoicing/payment/{unheard.pk}/look/", {"do": "1"})
+        unheard.refresh_from_db()
+        assert (unheard.state, open_of(due)) == ("SUCCEEDED", 0)
+        assert AuditEntry.objects.filter(action="payment.look", subject=f"payment {unheard.pk}").exists()
+
+    def test_is_refused_for_what_came_by_hand(self, agent):
+        paid = booked(make.customer())
+        answer = agent.post(f"/admin/invoicing/payment/{paid.pk}/look/", {"do": "1"})
+        assert "came by hand" in answer.text + told(answer)
+
+    def test_is_not_done_by_an_auditor(self, auditor, gateway):
+        invoice(account := make.customer(), "200")
+        unheard = charged_unheard(account, gateway, Fault.LOST_REPLY)
+        assert auditor.post(f"/admin/invoicing/payment/{unheard.pk}/look/", {"do": "1"}).status_code == 403
+        unheard.refresh_from_db()
+        assert unheard.state == "UNKNOWN"
+
+
+class TestNothingWasTaken:
+    def test_ends_an_attempt_and_its_invoice_may_be_charged_again(self, manager, gateway):
+        invoice(account := make.customer(), "200")
+        unheard = charged_unheard(account, gateway, Fault.TIMEOUT_BEFORE)
+        address = f"/admin/invoicing/payment/{unheard.pk}/give-up/"
+        manager.post(address, {"why": "Their list of charges has none.", "do": "1"})
+        unheard.refresh_from_db()
+        assert (unheard.state, unheard.targets.get().is_open) == ("FAILED", False)
+        assert AuditEntry.objects.get(action="payment.give_up").why == "Their list of charges has none."
+        assert "its answer stands" in (again := manager.post(address, {"why": "So.", "do": "1"})).text + told(again)
+
+    @pytest.mark.parametrize("who", ["agent", "auditor"])
+    def test_is_not_said_by_an_agent_or_auditor(self, request, gateway, who):
+        client = request.getfixturevalue(who)
+        invoice(account := make.customer(), "200")
+        unheard = charged_unheard(account, gateway, Fault.TIMEOUT_BEFORE)
+        typed = {"why": "So.", "do": "1"}
+        assert client.post(f"/admin/invoicing/payment/{unheard.pk}/give-up/", typed).status_code == 403
+        unheard.refresh_from_db()
+        assert unheard.state == "UNKNOWN"
+
+
+class TestCharge:
+    def test_takes_what_is_chosen_with_its_fee(self, agent, gateway):
+        ship_rates()
+        account = make.customer()
+        first, second = invoice(account, "100"), invoice(account, "200")
+        method = card(account)
+        address = f"/admin/invoicing/payment/account/{account.pk}/charge/"
+        shown = agent.post(address, {"method": method.pk, "invoices": [second.pk], "preview": "1"})
+        assert "USD 202.00" in shown.text
+        assert not Payment.objects.exists()
+        agent.post(address, {"method": method.pk, "invoices": [second.pk], "do": "1"})
+        assert (open_of(first), open_of(second)) == (100, 0)
+        assert (Payment.objects.get().fee, len(gateway.charges())) == (2, 1)
+
+    def test_says_why_not(self, agent, gateway):
+        account = make.customer()
+        method = card(account)
+        answer = agent.post(f"/admin/invoicing/payment/account/{account.pk}/charge/", {"method": method.pk, "do": "1"})
+        assert "Nothing is due any more" in answer.text
+        assert not gateway.charges()
+
+    def test_takes_no_other_accounts_method(self, agent, gateway):
+        account, theirs = make.customer(), card(make.customer())
+        invoice(account, "100")
+        card(account)
+        agent.post(f"/admin/invoicing/payment/account/{account.pk}/charge/", {"method": theirs.pk, "do": "1"})
+        assert not Payment.objects.exists()
+
+    def test_is_not_done_by_an_auditor(self, auditor, gateway):
+        account = make.customer()
+        invoice(account, "100")
+        typed = {"method": card(account).pk, "do": "1"}
+        assert auditor.post(f"/admin/invoicing/payment/account/{account.pk}/charge/", typed).status_code == 403
+        assert not Payment.objects.exists()
+
+
+class TestDeposit:
+    """SEAT-1."""
+
+    def held(self):
+        account = make.customer()
+        return account, deposit_paid(account)
+
+    def test_is_given_back_as_credit_of_the_payment_that_brought_it(self, manager):
+        account, paid = self.held()
+        address = f"/admin/invoicing/payment/account/{account.pk}/deposit/"
+        assert "USD 500.00" in manager.post(address, {"why": "They leave.", "preview": "1"}).text
+        assert unallocated(paid.pk) == 0
+        manager.post(address, {"why": "They leave.", "do": "1"})
+        assert (unallocated(paid.pk), deposit_held(account.pk)) == (500, {})
+        assert AuditEntry.objects.get(action="deposit.release").why == "They leave."
+
+    def test_is_refused_while_its_invoice_is_not_paid(self, manager):
+        account, paid = self.held()
+        due = Invoice.objects.get(account=account)
+        take_back(paid, due, actor=MIA, now=NOW, why="Booked on the wrong account.")
+        address = f"/admin/invoicing/payment/account/{account.pk}/deposit/"
+        answer = manager.post(address, {"why": "They leave.", "do": "1"})
+        assert "is not paid, so the deposit is not there to be given back" in html.unescape(answer.text)
+        assert deposit_held(account.pk) == {"USD": 500}
+
+    @pytest.mark.parametrize("who", ["agent", "auditor"])
+    def test_is_not_given_back_by_an_agent_or_auditor(self, request, who):
+        account, _ = self.held()
+        client = request.getfixturevalue(who)
+        typed = {"why": "They leave.", "do": "1"}
+        assert client.post(f"/admin/invoicing/payment/account/{account.pk}/deposit/", typed).status_code == 403
+        assert deposit_held(account.pk) == {"USD": 500}
+
+
+class TestNotice:
+    @pytest.fixture
+    def parked(self, gateway):
+        """A charge of which we know nothing."""
+        method = card(make.customer())
+        request = ChargeRequest("k-1", Decimal(55), "USD", "CARD", method.token, method.customer_token, "Elsewhere")
+        gateway.charge(request)
+        take_in(gateway)
+        work_off_events(now=NOW)
+        return WebhookEvent.objects.get(type="payment_intent.succeeded")
+
+    def test_is_settled_with_what_was_done_about_it(self, manager, parked):
+        manager.post(f"/admin/invoicing/webhookevent/{parked.pk}/resolve/", {"why": "Refunded there.", "do": "1"})
+        parked.refresh_from_db()
+        assert parked.state == "DONE"
+        assert AuditEntry.objects.get(action="event.resolve").why == "Refunded there."
+
+    def test_wants_to_know_what_was_done(self, manager, parked):
+        answer = manager.post(f"/admin/invoicing/webhookevent/{parked.pk}/resolve/", {"why": " ", "do": "1"})
+        assert "This field is required" in answer.text
+        parked.refresh_from_db()
+        assert parked.state == "PARKED"
+
+    def test_is_worked_off_again(self, manager, parked):
+        manager.post(f"/admin/invoicing/webhookevent/{parked.pk}/retry/", {"do": "1"})
+        parked.refresh_from_db()
+        assert (parked.state, parked.attempts) == ("RECEIVED", 0)
+        assert AuditEntry.objects.filter(action="event.retry").exists()
+
+    def test_once_settled_is_worked_off_no_more_and_says_so(self, manager, parked):
+        for typed in ({"why": "Refunded there.", "do": "1"},):
+            manager.post(f"/admin/invoicing/webhookevent/{parked.pk}/resolve/", typed)
+        for act in ("retry", "resolve"):
+            answer = manager.post(f"/admin/invoicing/webhookevent/{parked.pk}/{act}/", {"why": "So.", "do": "1"})
+            assert "worked off" in (answer.text + told(answer)).lower()
+        parked.refresh_from_db()
+        assert parked.state == "DONE"
+
+    @pytest.mark.parametrize("act", ["resolve", "retry"])
+    @pytest.mark.parametrize("who", ["agent", "auditor"])
+    def test_is_settled_by_no_agent_or_auditor(self, request, parked, who, act):
+        client = request.getfixturevalue(who)
+        typed = {"why": "So.", "do": "1"}
+        assert client.post(f"/admin/invoicing/webhookevent/{parked.pk}/{act}/", typed).status_code == 403
+        parked.refresh_from_db()
+        assert parked.state == "PARKED"
 
 
 class TestBook:

@@ -99,6 +99,7 @@ PAGES = {
         (
             *(
                 "invoicing_payment_refund",
+                "invoicing_payment_give_up",
                 "invoicing_payment_deposit",
                 "invoicing_topup_refund",
                 "invoicing_webhookevent_resolve",

@@ -211,6 +211,15 @@ class TestDeclined:
         assert PaymentMethod.objects.get().state == "BLOCKED"
         assert Letter.objects.get(key=f"declined:{payment.pk}").kind == "NOTICE"
 
+    def test_until_its_holder_confirms_keeps_the_card_and_asks_the_holder(self, account):
+        """Off session the bank's question reaches nobody: a page of the gateway's, where it does, is in the portal."""
+        money.invoice(account)
+        payment = pay(account, money.card(account, "action"))
+        assert (payment.state, payment.failure_code, payment.hard) == ("FAILED", "authentication_required", False)
+        assert PaymentMethod.objects.get().state == "ACTIVE"
+        letter = Letter.objects.get(key=f"declined:{payment.pk}")
+        assert "add the card once more in the portal" in " ".join(letter.details["paragraphs"])
+
     def test_may_be_charged_again_with_a_new_key(self, account):
         invoice = money.invoice(account)
         first = pay(account, money.card(account, "decline.insufficient_funds"))

@@ -1,5 +1,6 @@
 """P4, P8: notices are worked off once, in any order; what cannot be placed waits for a person and is never dropped."""
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 
@@ -109,6 +110,33 @@ class TestWorkOffEvents:
         worked_off(gateway)
         assert Chargeback.objects.get().state == "WON"
         assert money.open_of(invoice) == 0
+
+    @pytest.mark.parametrize(
+        ("does", "reason", "details", "state"),
+        [
+            pytest.param("ach-ok", "general", None, "RETURNED", id="a debit with a reason of cards"),
+            pytest.param("card-ok", "insufficient_funds", None, "SUCCEEDED", id="a card with a reason of debits"),
+        ],
+    )
+    def test_tells_returns_from_chargebacks_by_the_payment(self, account, gateway, does, reason, details, state):
+        """Of bank accounts Stripe's dispute names no kind of method, and either may give either's reason."""
+        invoice = money.invoice(account)
+        make = money.bank_account if does == "ach-ok" else money.card
+        payment = charge(account.pk, make(account), actor=MIA, now=NOW)
+        gateway.clock.advance(timedelta(days=5))
+        gateway.pass_time()
+        gateway.open_dispute(payment.gateway_reference, reason)
+        taken_in(gateway)
+        for event in WebhookEvent.objects.filter(type__startswith="charge.dispute"):
+            body = json.loads(event.body)
+            body["data"]["object"]["payment_method_details"] = details
+            event.body = json.dumps(body)
+            event.save()
+        work_off_events(now=gateway.clock())
+        payment.refresh_from_db()
+        assert payment.state == state
+        assert Chargeback.objects.count() == (state == "SUCCEEDED")
+        assert money.open_of(invoice) == 100
 
     def test_settles_a_refund(self, account, gateway):
         money.invoice(account)

@@ -24,6 +24,7 @@ from invoicing.payments.operations import (
     refundable,
 )
 from invoicing.payments.queries import unallocated
+from invoicing.payments.queues import refund_failed
 from tests.chaos.at_once import at_once, failures
 from tests.invoicing import factories as made
 from tests.invoicing.payments import factories as money
@@ -143,6 +144,16 @@ class TestRefund:
         with pytest.raises(MoneyRefused, match="would pay it twice"):
             give_back(payment)
 
+    def test_of_what_the_bank_left_is_given_back_and_no_more(self, account, payment):
+        """The cardholder disputes a part of it; of the rest they are refunded, with what is left of the fee."""
+        record_chargeback(payment, Disputed("du_1", "LOST", Decimal("33.33"), "USD", NOW), now=NOW)
+        assert refundable(payment) == (Decimal("67.00"), Decimal("0.67"))
+        with pytest.raises(MoneyRefused, match=r"USD 67\.00 of payment"):
+            give_back(payment, "67.01")
+        rest = give_back(payment)
+        assert (rest.amount, rest.fee) == (Decimal("67.00"), Decimal("0.67"))
+        assert money.balance(account, "GATEWAY_CLEARING") == money.balance(account, "FEE_REVENUE") == 0
+
     def test_of_what_became_a_balance_is_refused(self, account):
         payment = charge(account.pk, money.card(account), purpose="TOP_UP", amount=Decimal(50), actor=MIA, now=NOW)
         post(
@@ -183,6 +194,26 @@ class TestFailed:
         assert record_refund_answer(made_, late, now=NOW).state == "FAILED"
         assert money.balance(account, "GATEWAY_CLEARING") == 101
         assert money.open_of(invoice) == 0
+
+    def test_after_it_succeeded_is_told_to_the_customer_and_waits_for_a_person(self, payment, gateway):
+        made_ = give_back(payment)
+        assert not refund_failed().exists()
+        gateway.fail_refund(made_.gateway_reference)
+        failed = Answer(Outcome.FAILED, made_.gateway_reference, Decimal(101), "USD", "lost_or_stolen_card")
+        record_refund_answer(made_, failed, now=NOW)
+        letter = Letter.objects.get(key=f"refund-failed:{made_.pk}")
+        assert letter.details["subject"] == "Your refund of USD 101.00 did not arrive"
+        assert list(refund_failed()) == [payment]
+        give_back(payment)
+        assert not refund_failed().exists(), "it was given back after all"
+
+    def test_at_once_is_told_to_staff_alone(self, payment, monkeypatch):
+        monkeypatch.setattr(
+            module, "refund_at_gateway", lambda _: Answer(Outcome.FAILED, "re_1", Decimal(101), "USD", "expired")
+        )
+        made_ = give_back(payment)
+        assert not Letter.objects.filter(key=f"refund-failed:{made_.pk}").exists()
+        assert list(refund_failed()) == [payment]
 
     def test_no_answer_leaves_it_open(self, payment, gateway):
         gateway.stripe.faults = Told([Fault.LOST_REPLY], call="refund")

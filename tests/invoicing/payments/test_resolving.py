@@ -130,6 +130,18 @@ class TestResolveOpen:
         assert not only().targets.get().is_open
         assert not gateway.charges()
 
+    @pytest.mark.parametrize(("automatic", "state"), [(True, "FAILED"), (False, "SUCCEEDED")])
+    def test_does_not_send_what_the_schedule_stops_for_by_now(self, account, gateway, monkeypatch, automatic, state):
+        """The invoice was disputed before the attempt got out; what a customer pays itself is its own affair."""
+        invoice = money.invoice(account)
+        record_attempt(account.pk, money.card(account), actor=MIA, now=NOW, automatic=automatic)
+        monkeypatch.setattr(resolving, "excluded", lambda ids, *, on: dict.fromkeys(ids, "It is disputed."))
+        for minutes in (10, 80):
+            resolve_open(now=NOW + timedelta(minutes=minutes))
+        assert only().state == state
+        assert len(gateway.charges()) == (not automatic)
+        assert money.open_of(invoice) == (100 if automatic else 0)
+
     def test_takes_what_was_charged_although_it_is_not_due_any_more(self, account, gateway):
         money.invoice(account)
         unknown(account, gateway, Fault.LOST_REPLY)

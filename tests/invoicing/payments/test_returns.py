@@ -17,6 +17,7 @@ from invoicing.payments.operations import (
     record_attempt,
     record_chargeback,
     record_return,
+    refund,
 )
 from invoicing.payments.queries import invoice_status, unallocated
 from invoicing.payments.settled import _chargeback_listeners, _payment_listeners, when_charged_back, when_settled
@@ -213,6 +214,33 @@ class TestChargeback:
         record_chargeback(sale, said("OPEN", amount="50.50"), now=NOW)
         assert money.open_of(invoice) == 50
         assert money.balance(account, "FEE_REVENUE") == Decimal("-0.50")
+
+    def test_of_what_a_refund_left_takes_what_is_left_of_the_fee(self, account, sale):
+        refund(sale, actor=MIA, now=NOW, reason="Too much.", amount=Decimal("49.50"))
+        assert money.balance(account, "FEE_REVENUE") == Decimal("-0.50"), "0.495 went back, rounded"
+        record_chargeback(sale, said("OPEN", amount="51.00"), now=NOW)
+        assert money.balance(account, "FEE_REVENUE") == 0
+        assert money.balance(account, "GATEWAY_CLEARING") == 0
+
+    def test_in_parts_sums_to_the_whole_and_each_comes_again_as_it_went(self, account, invoice, sale):
+        for number, amount in enumerate(["33.33", "33.33", "34.34"]):
+            record_chargeback(sale, said("OPEN", amount=amount, reference=f"du_{number}"), now=NOW)
+        assert money.balance(account, "FEE_REVENUE") == money.balance(account, "GATEWAY_CLEARING") == 0
+        for number, amount in enumerate(["33.33", "33.33", "34.34"]):
+            record_chargeback(sale, said("WON", amount=amount, day=20, reference=f"du_{number}"), now=NOW)
+        assert (money.balance(account, "FEE_REVENUE"), money.open_of(invoice)) == (-1, 0)
+
+    def test_of_another_amount_than_before_waits_for_a_person(self, account, sale):
+        record_chargeback(sale, said("OPEN"), now=NOW)
+        with pytest.raises(AnswerDiffers, match=r"took USD 101\.00 back, and now the gateway speaks of USD 50\.50"):
+            record_chargeback(sale, said("WON", amount="50.50", day=20), now=NOW)
+        assert money.balance(account, "GATEWAY_CLEARING") == 0
+
+    def test_beside_another_of_the_whole_waits_for_a_person(self, account, sale):
+        record_chargeback(sale, said("LOST"), now=NOW)
+        with pytest.raises(AnswerDiffers, match="it would be more than was paid"):
+            record_chargeback(sale, said("OPEN", reference="du_2"), now=NOW)
+        assert money.balance(account, "GATEWAY_CLEARING") == 0
 
     def test_won_after_it_was_paid_otherwise_is_credit(self, account, invoice, sale):
         record_chargeback(sale, said("OPEN"), now=NOW)
