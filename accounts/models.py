@@ -191,3 +191,38 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.hint}…)"
+
+
+class Invitation(models.Model):
+    """
+    A link by which a contact makes its sign-in, once and for a limited time; only the link's digest is kept.
+
+    It is good for the address that it was sent to: a contact whose address changes is invited again.
+    """
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    invited_by = models.CharField(max_length=200)
+    invited_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True, help_text="A later one took its place, or its mail could not be sent.")
+
+    class Meta:
+        permissions = [("invite_contact", "Can invite contacts to sign in")]
+        indexes = [models.Index(Upper("email"), "invited_at", name="invitation_by_address")]
+
+    def __str__(self) -> str:
+        return f"invitation {self.pk} of {self.email}"
+
+
+class SentForm(models.Model):
+    """A form of the customers' pages that was sent, by its ticket's digest: what it asks for is done once."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    digest = models.CharField(max_length=64, unique=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"form {self.pk} of account {self.account_id}"

@@ -16,6 +16,7 @@ from django.db.models.functions import Upper
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
@@ -70,9 +71,12 @@ def of_contact(action: Action | None) -> Callable[[Callable[..., HttpResponse]],
         @login_required
         @wraps(view)
         def page(request: HttpRequest, account_id: int, **kwargs: Any) -> HttpResponse:
-            contact = contacts_of_user(request.user).filter(account_id=account_id).first()
+            contacts = contacts_of_user(request.user)
+            contact = contacts.filter(account_id=account_id).first()
             if contact is None:
                 raise Http404("There is no such page.")
+            # For the menu, which asks when it is drawn.
+            request.has_other_accounts = contacts.exclude(account_id=account_id).exists  # type: ignore[attr-defined]
             actor = actor_for_contact(contact, Channel.PORTAL)
             if action is not None:
                 decision = decide(action, contact.account, actor=actor, now=timezone.now())
@@ -89,7 +93,8 @@ def of_contact(action: Action | None) -> Callable[[Callable[..., HttpResponse]],
 
 
 def refused(request: HttpRequest, account: Account, refusals: tuple[Refusal, ...]) -> HttpResponse:
-    shown = {"account": account, "refusals": refusals}
+    back = reverse("my_account", args=[account.pk]) if request.method == "POST" else ""
+    shown = {"account": account, "refusals": refusals, "back": back}
     return TemplateResponse(request, "portal/refused.html", shown, status=403)
 
 

@@ -18,6 +18,7 @@ OURS = ("accounts", "invoicing")
 # Requests are recorded by whoever may change accounts and contacts; their admin pages have no bare forms.
 AGENT_MAY = (
     "accounts.change_account", "accounts.add_contact", "accounts.change_contact", "accounts.delete_contact",
+    "accounts.invite_contact",
     "invoicing.resend_invoice", "invoicing.retry_parked",
     "invoicing.take_payment", "invoicing.book_payment", "invoicing.allocate_payment",
     "invoicing.place_hold", "invoicing.retry_notice", "invoicing.work_order",

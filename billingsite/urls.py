@@ -3,6 +3,7 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from accounts.invitation_pages import invitation
 from accounts.portal import home
 from billingsite.health import health
 from invoicing.invoices.reports import vendors_report
@@ -20,6 +21,7 @@ urlpatterns = [
     path("admin/reports/vendors/", admin.site.admin_view(vendors_report), name="vendors_report"),
     *report_urls(admin.site.admin_view),
     path("admin/", admin.site.urls),
+    path("accounts/invitation/<str:token>/", invitation, name="invitation"),
     path("accounts/", include("allauth.urls")),
     path("api/v1/usage-events", UsageEvents.as_view(), name="usage_events"),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api_schema"),

@@ -16,6 +16,7 @@ from accounts.models import Account
 from billingsite.console.account_list import AccountList, NoPrimaryFilter, export_rows, owed_in_words
 from billingsite.console.account_page import account_page
 from billingsite.console.csv_export import csv_response
+from billingsite.console.inviting import invite
 from billingsite.console.requests import record_request
 
 
@@ -55,6 +56,7 @@ class AccountAdmin(ReadOnlyAdmin):
         return [
             door("export/", self.export_view, "export"),
             door("<int:account_id>/request/<slug:kind>/", self.request_view, "request"),
+            door("<int:account_id>/contacts/<int:contact_id>/invite/", self.invite_view, "invite"),
             *super().get_urls(),
         ]
 
@@ -87,6 +89,10 @@ class AccountAdmin(ReadOnlyAdmin):
     def request_view(self, request: HttpRequest, account_id: int, kind: str) -> HttpResponse:
         account = self._account(request, str(account_id))
         return record_request(request, account, kind, self.admin_site.each_context(request))
+
+    def invite_view(self, request: HttpRequest, account_id: int, contact_id: int) -> HttpResponse:
+        account = self._account(request, str(account_id))
+        return invite(request, account, contact_id, self.admin_site.each_context(request))
 
     def _account(self, request: HttpRequest, object_id: str) -> Account:
         if not self.has_view_permission(request):

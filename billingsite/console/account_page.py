@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
+from accounts.invitations import INVITE
 from accounts.models import Account
 from billingsite.console import account_facts, account_money
 from billingsite.console.request_kinds import KINDS
@@ -46,6 +47,7 @@ def account_page(request: HttpRequest, account: Account, context: dict[str, Any]
             ],
             "money_buttons": buttons_for_account(admin.site, request, account) if tab == "money" else [],
             "may_change_contacts": request.user.has_perm("accounts.change_contact"),
+            "may_invite": request.user.has_perm(INVITE),
             "today": today,
         },
     )

@@ -29,6 +29,11 @@ class LetterComposer:
         logos = dict(Letterhead.objects.filter(pk__in=heads - {None}).values_list("pk", "logo"))
         return {letter.pk: _printed(letter, logos) for letter in letters}
 
+    def drawn_unsaved(self, letter: Letter) -> bytes:
+        """The PDF of a letter that is neither kept nor sent, such as a statement that is looked at."""
+        head = letter.details["seller"].get("letterhead_id")
+        return self.draw(_printed(letter, dict(Letterhead.objects.filter(pk=head).values_list("pk", "logo"))))
+
     def path(self, letter: PrintedLetter) -> str:
         """Such as `receipts/2026-12/receipt-2026-12-03-17.pdf`."""
         name = f"{letter.kind.lower()}-{letter.on:%Y-%m-%d}-{letter.id}.pdf"

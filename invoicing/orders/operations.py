@@ -1,5 +1,6 @@
 """What is bought and paid at once; one function a change. Each asks the authority as the rooms below do."""
 
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from accounts.models import Account
 from accounts.refusals import Refusal
 from invoicing.catalog.models import Plan
 from invoicing.invoices.credit_notes import credit_invoice, creditable_lines
+from invoicing.invoices.pricing import Unbillable
 from invoicing.orders.following import follow_orders, invoice_order, locked_order, note_payments, order_of, set_state
 from invoicing.orders.models import Order
 from invoicing.payments.charging import charge
@@ -26,6 +28,7 @@ from invoicing.sellers.queries import today_of
 from invoicing.subscriptions.locking import lock_billing
 from invoicing.subscriptions.models import BillingProfile
 from invoicing.subscriptions.operations import (
+    authorize_charge,
     end_subscription,
     request_charge,
     start_subscription,
@@ -34,6 +37,7 @@ from invoicing.subscriptions.operations import (
 
 __all__ = [
     "OrderRefused",
+    "authorize_order",
     "buy_seat",
     "cancel_order",
     "finish_order",
@@ -77,12 +81,28 @@ def order_service(
     today = today_of(_profile(account).seller, now=now)
     asked = request_charge(account, plan, description, quantity, unit_price, today, actor=actor, now=now)
     order = order_of(asked, now=now)
-    if order.state == State.AUTHORIZED:
-        try:
-            invoice_order(order, now=now)
-        except NotAtOnce:
-            # It stays authorized, with the reason in the log of the sweep that tries again.
-            return order
+    return _invoiced_if_it_can_be(order, now=now) if order.state == State.AUTHORIZED else order
+
+
+def authorize_order(order: Order, *, actor: Actor, now: datetime) -> Order:
+    """
+    AUTH-6, SVC-1: authorize a service that somebody else asked for; it is invoiced now and due at once.
+
+    Authorized before, it stays as it is. Not inside a transaction.
+
+    :raises Refused: unless the Primary or the Primary Billing Contact asks
+    :raises OrderRefused: if it waits for no authorization
+    """
+    if order.one_off is None or order.state not in (State.REQUESTED, State.AUTHORIZED):
+        raise OrderRefused(_refusal(order, f"It is {_words(order)}, and waits for no authorization."))
+    authorize_charge(order.one_off, actor=actor, now=now)
+    return _invoiced_if_it_can_be(order, now=now)
+
+
+def _invoiced_if_it_can_be(order: Order, *, now: datetime) -> Order:
+    """What cannot be invoiced now stays authorized, with the reason in the log of the sweep that tries again."""
+    with suppress(NotAtOnce, Unbillable):
+        invoice_order(order, now=now)
     order.refresh_from_db()
     return order
 
@@ -193,7 +213,10 @@ def cancel_order(*, order: Order, actor: Actor, now: datetime, reason: str) -> O
     :raises OrderRefused: once it has started
     """
     if actor.kind == ActorKind.CONTACT:
-        with asking(Action.AUTHORIZE_CHARGE, order.account, actor=actor, now=now) as asked:
+        # As with the charge itself: what still waits for its authorization is taken back by whoever may ask for it.
+        action = Action.REQUEST_CHARGE if order.state == State.REQUESTED else Action.AUTHORIZE_CHARGE
+        with asking(action, order.account, actor=actor, now=now) as asked:
+            _check_before_the_start(locked_order(order))
             asked.audit("order.cancel", subject=f"order {order.pk}", before={}, after={"reason": reason}, why=reason)
     else:
         actor.require(MAY_WORK)
@@ -217,8 +240,7 @@ def _cancelled(order: Order, *, actor: Actor, now: datetime, reason: str) -> lis
     """Credit the invoice and cancel; the payments that so became free, and how much of each is to go back."""
     lock_billing(order.account.parent_id or order.account_id)
     order = locked_order(order)
-    if order.state not in _BEFORE_THE_START:
-        raise OrderRefused(_refusal(order, f"It is {_words(order)}, and what has started is not cancelled."))
+    _check_before_the_start(order)
     freed: list[tuple[Payment, Decimal]] = []
     if order.invoice is not None:
         lines = _lines_of(order)
@@ -229,6 +251,14 @@ def _cancelled(order: Order, *, actor: Actor, now: datetime, reason: str) -> lis
         freed = [(payment, unallocated(payment.pk) - before[payment.pk]) for payment in payer]
     set_state(order, State.CANCELLED, actor=actor, now=now, why=reason, cancelled_at=now)
     return [(payment, amount) for payment, amount in freed if amount > 0]
+
+
+def _check_before_the_start(order: Order) -> None:
+    """:raises OrderRefused: once it has started, and for one that was cancelled"""
+    if order.state == State.CANCELLED:
+        raise OrderRefused(_refusal(order, "It is cancelled already."))
+    if order.state not in _BEFORE_THE_START:
+        raise OrderRefused(_refusal(order, f"It is {_words(order)}, and what has started is not cancelled."))
 
 
 def _lines_of(order: Order) -> dict[int, Decimal]:

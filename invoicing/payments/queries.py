@@ -43,6 +43,14 @@ def owing_of(account_id: int, *, currency: str = "", invoice_ids: Collection[int
     return [Owing(pk, number or "", *rest) for pk, number, *rest in found]
 
 
+def owing_totals(account_id: int) -> dict[str, Decimal]:
+    """What an account owes in all, by currency."""
+    totals: dict[str, Decimal] = {}
+    for one in owing_of(account_id):
+        totals[one.currency] = totals.get(one.currency, ZERO) + one.open
+    return totals
+
+
 def unallocated(payment_id: int) -> Decimal:
     """What of a payment is on no invoice: its customer credit. Negative where more was taken back than was there."""
     rows = Posting.objects.filter(payment_id=payment_id, ledger_account=LedgerAccount.CUSTOMER_CREDIT)

@@ -61,6 +61,11 @@ def amount_to_top_up(
     to_threshold = threshold - balance
     to_charges = awaiting - (balance - floor) if awaiting else ZERO
     amount = max(chosen, to_threshold, to_charges)
+    return enough(amount, currency)
+
+
+def enough(amount: Decimal, currency: str) -> Decimal:
+    """What can be paid and is no less: up to the currency's minor unit."""
     return amount.quantize(minor_unit(currency), ROUND_CEILING)
 
 

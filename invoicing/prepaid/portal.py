@@ -1,4 +1,4 @@
-"""The customers' page about their prepaid balance: what is left, topping up by hand, and by itself (PRE-1, PRE-2)."""
+"""The customers' pages about their prepaid balance: what is left, topping up by hand, and by itself (PRE-1, PRE-2)."""
 
 from decimal import Decimal
 
@@ -6,64 +6,91 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.authority import Action
-from accounts.portal import ASKED_BY_THE_OPERATION, Visit, of_contact
+from accounts.once import NotAgain, new_ticket, use_ticket
+from accounts.portal import Visit, of_contact
 from accounts.refusals import BadValue
-from invoicing.money import ZERO
+from invoicing.catalog.models import BillingTerms
+from invoicing.money import ZERO, exponent
 from invoicing.payments.asked import MoneyRefused
 from invoicing.payments.fees import fee_of_method
 from invoicing.payments.gateways.registry import NoSuchGateway
 from invoicing.payments.models import PaymentMethod
-from invoicing.payments.portal import page, profile_of
-from invoicing.payments.queries import methods_of
+from invoicing.payments.policy import CardFee
+from invoicing.payments.portal import active_methods, chosen_method, page, profile_of
 from invoicing.payments.typed import typed_amount
 from invoicing.prepaid.agreements import agree_to_top_ups, end_top_ups
 from invoicing.prepaid.models import PrepaidBalance, TopUp, TopUpAgreement
 from invoicing.prepaid.topping_up import top_up
+from invoicing.prepaid.warnings import shortfall_of
 from invoicing.sellers.queries import today_of
 
 LATEST = 10
 
 
+@require_safe
 @of_contact(Action.VIEW_BILLING)
 def prepaid(visit: Visit) -> HttpResponse:
     """The balance; with an amount and a method, what topping up by it would come to (FEE-3)."""
-    balance = PrepaidBalance.objects.filter(account=visit.account).first()
-    if balance is None:
-        raise Http404("There is no such page.")
-    usable = _usable(visit)
-    typed = visit.request.GET
-    amount, method = typed_amount(typed.get("amount", "")), _method(usable, typed.get("method"))
+    balance, profile = balance_of(visit), profile_of(visit)
+    usable, typed = active_methods(visit), visit.request.GET
+    amount = typed_amount(typed.get("amount", ""), places=exponent(profile.currency)) or None
+    method = chosen_method(usable, typed.get("method"), or_default=True)
     if "amount" in typed and amount is None:
-        messages.error(visit.request, "Write the amount like 50 or 50.00.")
-    fee = _fee(visit, method, amount) if amount and method else ZERO
+        messages.error(visit.request, "Write an amount greater than zero, like 50 or 50.00.")
+    fee = _fee(visit, method, amount) if amount and method else None
     return page(
         visit, "portal/prepaid.html", balance=balance, methods=usable, amount=amount, method=method, fee=fee,
-        together=(amount or ZERO) + fee, top_ups=TopUp.objects.filter(account=visit.account).order_by("-pk")[:LATEST],
+        together=(amount or ZERO) + (fee.amount if fee else ZERO), ticket=new_ticket(visit.account.pk),
+        top_ups=TopUp.objects.filter(account=visit.account).order_by("-pk")[:LATEST],
         agreement=TopUpAgreement.objects.filter(account=visit.account, is_on=True).select_related("method").first(),
+        short=shortfall_of(profile, today=today_of(profile.seller, now=timezone.now())),
+        a_day=profile.terms.topups_a_day,
     )  # fmt: skip
 
 
+def balance_of(visit: Visit) -> PrepaidBalance:
+    """
+    The balance; nothing yet, for an account on prepaid terms to which nothing was ever posted.
+
+    :raises Http404: for an account that is not prepaid
+    """
+    if kept := PrepaidBalance.objects.filter(account=visit.account).first():
+        return kept
+    profile = profile_of(visit)
+    if profile.terms.settlement != BillingTerms.Settlement.BALANCE:
+        raise Http404("There is no such page.")
+    return PrepaidBalance(account=visit.account, currency=profile.currency, balance=ZERO, awaiting=ZERO)
+
+
 @require_POST
-@of_contact(ASKED_BY_THE_OPERATION)
+@of_contact(Action.CHANGE_BILLING_INFORMATION)
 def top_up_by_hand(visit: Visit) -> HttpResponse:
-    """PRE-2: exactly what was shown, its fee included, and nothing else."""
-    typed = visit.request.POST
-    amount, method = typed_amount(typed.get("amount", "")), _method(_usable(visit), typed.get("method"))
+    """PRE-2: exactly what was shown, its fee included, once, and nothing else."""
+    balance, typed = balance_of(visit), visit.request.POST
+    places = exponent(balance.currency)
+    amount = typed_amount(typed.get("amount", ""), places=places)
+    method = chosen_method(active_methods(visit), typed.get("method"), or_default=False)
     back = redirect("my_prepaid", account_id=visit.account.pk)
-    if amount is None or method is None:
-        messages.error(visit.request, "Choose an amount and a payment method.")
+    if not amount or method is None:
+        messages.error(visit.request, "Choose an amount and a payment method that can be charged.")
         return back
-    if typed_amount(typed.get("together", "")) != amount + _fee(visit, method, amount):
+    if typed_amount(typed.get("together", ""), places=places) != amount + _fee(visit, method, amount).amount:
         messages.warning(visit.request, "What it comes to has changed meanwhile. Look at it once more.")
         return back
     try:
+        use_ticket(typed.get("ticket", ""), account_id=visit.account.pk, now=timezone.now())
         made = top_up(visit.account, amount, actor=visit.actor, now=timezone.now(), method=method)
-    except (MoneyRefused, NoSuchGateway) as refusal:
+    except (NotAgain, MoneyRefused, NoSuchGateway) as refusal:
         messages.error(visit.request, str(refusal))
         return back
+    _tell(visit, made)
+    return back
+
+
+def _tell(visit: Visit, made: TopUp) -> None:
     made.refresh_from_db()
     if made.state == TopUp.State.CREDITED:
         messages.success(visit.request, "Thank you: your balance is topped up.")
@@ -71,25 +98,25 @@ def top_up_by_hand(visit: Visit) -> HttpResponse:
         messages.error(visit.request, f"Your balance was not topped up: {made.why}")
     else:
         messages.info(visit.request, "Your top-up is under way; it is on the balance when the payment has come.")
-    return back
 
 
 @require_POST
-@of_contact(ASKED_BY_THE_OPERATION)
+@of_contact(Action.CHANGE_BILLING_INFORMATION)
 def agree(visit: Visit) -> HttpResponse:
     """PRE-2: set, change or end the automatic top-up."""
-    typed, now = visit.request.POST, timezone.now()
+    balance, typed, now = balance_of(visit), visit.request.POST, timezone.now()
     back = redirect("my_prepaid", account_id=visit.account.pk)
     if "end" in typed:
         end_top_ups(visit.account, actor=visit.actor, now=now)
         messages.success(visit.request, "Your balance is not topped up by itself any more.")
         return back
-    threshold, amount = typed_amount(typed.get("threshold", "")), typed_amount(typed.get("amount", ""))
-    if threshold is None or amount is None:
-        messages.error(visit.request, "Write both amounts like 50 or 50.00.")
+    places = exponent(balance.currency)
+    threshold, amount = (typed_amount(typed.get(name, ""), places=places) for name in ("threshold", "amount"))
+    method = chosen_method(active_methods(visit), typed.get("method"), or_default=False)
+    if threshold is None or amount is None or method is None:
+        messages.error(visit.request, "Write both amounts like 50 or 50.00, and choose a payment method.")
         return back
     try:
-        method = _method(_usable(visit), typed.get("method"))
         agree_to_top_ups(visit.account, threshold=threshold, amount=amount, method=method, actor=visit.actor, now=now)
     except BadValue as bad:
         messages.error(visit.request, bad.sentence)
@@ -98,17 +125,7 @@ def agree(visit: Visit) -> HttpResponse:
     return back
 
 
-def _usable(visit: Visit) -> list[PaymentMethod]:
-    return list(methods_of(visit.account.pk).filter(state=PaymentMethod.State.ACTIVE))
-
-
-def _method(usable: list[PaymentMethod], typed: str | None) -> PaymentMethod | None:
-    """The one that was chosen, or the default one."""
-    chosen = next((one for one in usable if str(one.pk) == typed), None)
-    return chosen or (usable[0] if usable else None)
-
-
-def _fee(visit: Visit, method: PaymentMethod, amount: Decimal) -> Decimal:
+def _fee(visit: Visit, method: PaymentMethod, amount: Decimal) -> CardFee:
     profile = profile_of(visit)
     today = today_of(profile.seller, now=timezone.now())
-    return fee_of_method(profile, method, amount, currency=profile.currency, on=today).amount
+    return fee_of_method(profile, method, amount, currency=profile.currency, on=today)

@@ -18,6 +18,7 @@ from invoicing.periods import billing_date_after
 from invoicing.prepaid.balances import floor_for
 from invoicing.prepaid.forecast import Part, coming_charges
 from invoicing.prepaid.models import PrepaidBalance, TopUpAgreement
+from invoicing.prepaid.policy import enough
 from invoicing.sellers.models import Seller
 from invoicing.sellers.queries import today_of
 from invoicing.subscriptions.models import BillingProfile
@@ -49,6 +50,11 @@ class Shortfall(NamedTuple):
         return self.charges - self.available
 
     @property
+    def to_top_up(self) -> Decimal:
+        """What is missing as it can be paid: a part of a cent is a whole one."""
+        return enough(self.missing, self.currency)
+
+    @property
     def key(self) -> str:
         return warning_key(self.profile.account_id, self.on)
 
@@ -76,6 +82,11 @@ def warn_low_balances(*, now: datetime, on: date | None = None, dry_run: bool = 
                 if not dry_run:
                     write_letters([_letter(shortfall, today) for shortfall in short], now=now)
     return warned
+
+
+def shortfall_of(profile: BillingProfile, *, today: date) -> Shortfall | None:
+    """PRE-3: what one account will lack on the coming 1st, as it stands now, warned of or not; None if nothing."""
+    return next(iter(_short_of([profile], billing_date_after(today, 1))), None)
 
 
 def _to_look_at(seller: Seller, today: date, first_on: date) -> Iterator[Sequence[BillingProfile]]:
@@ -120,7 +131,7 @@ def _short_of(profiles: Sequence[BillingProfile], first_on: date) -> list[Shortf
 def _letter(short: Shortfall, today: date) -> LetterDraft:
     profile, currency = short.profile, short.currency
     day = f"{short.on:%-d %B %Y}"
-    missing = format_money(short.missing, currency)
+    missing = format_money(short.to_top_up, currency)
     text = LetterText(
         subject=f"Your prepaid balance is {missing} short of the charges of {day}",
         title="Low balance",

@@ -11,6 +11,7 @@ from accounts.authority import Action
 from accounts.decisions import asking
 from accounts.models import Account
 from accounts.refusals import BadValue
+from invoicing.documents.letter_composer import LetterComposer
 from invoicing.documents.letters import LetterDraft, LetterText, write_letters
 from invoicing.documents.models import Delivery, Document, Letter
 from invoicing.documents.operations import MAY_SEND
@@ -40,6 +41,29 @@ def request_statement(
     """
     if actor.kind == ActorKind.STAFF:
         actor.require(MAY_SEND)
+    profile = _profile_for(account, from_on, to_on, now=now)
+    with asking(Action.VIEW_BILLING, account, actor=actor, now=now) as authorized:
+        currency = currency or profile.currency
+        text = _text(profile, from_on, to_on, currency)
+        letter = _written_or_sent_again(profile, text, from_on=from_on, to_on=to_on, currency=currency, now=now)
+        authorized.audit("statement.request", subject=letter.key, before={}, after={"letter": letter.pk})
+        return letter
+
+
+def statement_pdf(account: Account, from_on: date, to_on: date, *, now: datetime) -> bytes:
+    """
+    The statement as it stands now, to be looked at: nothing is kept or mailed. The door asked the authority (AUTH-4).
+
+    :raises BadValue: as `request_statement` does
+    """
+    profile = _profile_for(account, from_on, to_on, now=now)
+    details = _as_kept(_text(profile, from_on, to_on, profile.currency))
+    letter = Letter(pk=0, account_id=account.pk, kind=Document.Kind.STATEMENT, on=to_on, details=details)
+    return LetterComposer(Document.Kind.STATEMENT).drawn_unsaved(letter)
+
+
+def _profile_for(account: Account, from_on: date, to_on: date, *, now: datetime) -> BillingProfile:
+    """:raises BadValue: if the account has no statement of its own, or for these days"""
     profile = BillingProfile.objects.select_related("seller", "account").filter(account_id=account.pk).first()
     if profile is None:
         raise BadValue("account", f"{account} is not billed itself, but through its partner, whose statement it is.")
@@ -49,13 +73,12 @@ def request_statement(
         raise BadValue(
             "to_on", f"A statement ends at the latest today, {today:%-d %B %Y}: no later day is in the books."
         )
-    with asking(Action.VIEW_BILLING, account, actor=actor, now=now) as authorized:
-        currency = currency or profile.currency
-        found = statement_of(profile.account_id, currency=currency, from_on=from_on, to_on=to_on)
-        text = statement_text(profile, found, currency=currency, from_on=from_on, to_on=to_on)
-        letter = _written_or_sent_again(profile, text, from_on=from_on, to_on=to_on, currency=currency, now=now)
-        authorized.audit("statement.request", subject=letter.key, before={}, after={"letter": letter.pk})
-        return letter
+    return profile
+
+
+def _text(profile: BillingProfile, from_on: date, to_on: date, currency: str) -> LetterText:
+    found = statement_of(profile.account_id, currency=currency, from_on=from_on, to_on=to_on)
+    return statement_text(profile, found, currency=currency, from_on=from_on, to_on=to_on)
 
 
 def _written_or_sent_again(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts import tokens
+from accounts import invitations, tokens
 from accounts.actors import Actor, ActorKind, Channel
 from accounts.models import Account, AuditEntry
 from invoicing.book import operations as book_operations
@@ -28,6 +28,7 @@ from invoicing.reports import operations as report_operations
 from invoicing.reports.report import Asked
 from invoicing.runs import lifecycle, operations, retries, retrying, schedule
 from invoicing.runs.models import Run, RunItem
+from tests.accounts.factories import make_contact
 from tests.chaos.results import row_hashes
 from tests.invoicing.factories import NOW, bill, customer, per_seat_company, plan, seller, subscription, terms
 from tests.invoicing.payments import factories as money
@@ -45,12 +46,13 @@ MIA = Actor(
     ActorKind.STAFF,
     "Mia Manager",
     Channel.CONSOLE,
-    permissions=frozenset(f"invoicing.{name}" for name in HELD) | {"accounts.view_account", "accounts.manage_tokens"},
+    permissions=frozenset(f"invoicing.{name}" for name in HELD)
+    | {"accounts.view_account", "accounts.manage_tokens", "accounts.invite_contact"},
 )
 NOBODY = Actor(ActorKind.STAFF, "Nora Nobody", Channel.CONSOLE)
 MODULES = (operations, lifecycle, retries, retrying, schedule, credit_notes, document_operations, book_operations,
            report_operations, allocation, booking, charging, refunds, resolving, events, sweeping,
-           methods, tokens, usage_files, topping_up, migration)  # fmt: skip
+           methods, tokens, invitations, usage_files, topping_up, migration)  # fmt: skip
 
 # Asked for by contacts, and never by staff themselves: tests/invoicing/payments/test_methods.py looks at each of them.
 ASKED_BY_CONTACTS = {"start_adding_method", "finish_adding_method", "set_default_method", "remove_method",
@@ -294,6 +296,10 @@ CALLS: dict[str, tuple[Callable, Callable]] = {
     "block_method": (
         lambda folder: money.card(customer()),
         lambda method, actor: methods.block_method(method, because="stolen_card", actor=actor, now=NOW),
+    ),
+    "invite_contact": (
+        lambda folder: make_contact(customer(), "Ann Invited"),
+        lambda contact, actor: invitations.invite_contact(contact, actor=actor, now=NOW),
     ),
     "make_token": (
         lambda folder: None,

@@ -67,6 +67,7 @@ PAGES = {
     },
     "accounts_account_export": OF_ANY_STAFF,
     "accounts_account_request": (WORK, WORK),
+    "accounts_account_invite": (WORK, WORK),
     "auth_user_password_change": (NOBODY, NOBODY),
     "invoicing_invoice_pdf": OF_ANY_STAFF,
     "invoicing_invoice_send": (WORK, WORK),
@@ -171,6 +172,9 @@ def address_of(name: str, route: str) -> str:
         "<int:row_id>": _first_of(name),
         "<path:file_name>": "hand-over.csv",
         "<int:run_id>": rooms.Run.objects.latest("pk").pk,
+        "<int:account_id>/contacts/<int:contact_id>": "{0.account_id}/contacts/{0.pk}".format(
+            Contact.objects.earliest("pk")
+        ),
         "<int:account_id>": Account.objects.earliest("pk").pk,
         "<int:invoice_id>": rooms.Invoice.objects.filter(status="ISSUED").earliest("pk").pk,
         "<slug:kind>": "account-data",
@@ -214,6 +218,7 @@ def test_each_page_has_a_cell():
 def pages(db):
     seed_console()
     seed_money()
+    Contact.objects.create(account=Account.objects.earliest("pk"), name="Pat", email="pat@x.example")
     return [(name, address_of(name, route), cell(name)) for name, route, _ in console_urls() if name not in EVERYBODYS]
 
 

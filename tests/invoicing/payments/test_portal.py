@@ -3,27 +3,23 @@
 from decimal import Decimal
 
 import pytest
-from allauth.account.models import EmailAddress
-from django.contrib.auth.models import User
+from django.db import transaction
 from django.test import Client
 
-from accounts.actors import Role
+from accounts.actors import Actor, ActorKind, Channel, Role
 from accounts.models import Decision
+from accounts.once import new_ticket
+from invoicing.invoices.credit_notes import credit_invoice
 from invoicing.payments.models import Payment, PaymentMethod
+from invoicing.payments.typed import typed_amount
 from tests.accounts.factories import make_contact
+from tests.accounts.visitors import visitor
 from tests.invoicing.factories import customer, partner_with_clients, terms
-from tests.invoicing.payments.factories import bank_account, card, invoice, ship_rates
+from tests.invoicing.payments.factories import NOW, bank_account, card, invoice, ship_rates
 from tests.invoicing.prepaid.factories import prepaid
 
 pytestmark = pytest.mark.django_db
-
-
-def visitor(contact, *, verified: bool = True) -> Client:
-    user = User.objects.create_user(f"user-{contact.pk}")
-    EmailAddress.objects.create(user=user, email=contact.email.upper(), verified=verified)
-    client = Client()
-    client.force_login(user)
-    return client
+CREDITOR = Actor(ActorKind.STAFF, "Mia", Channel.CONSOLE, permissions=frozenset({"invoicing.issue_credit_note"}))
 
 
 @pytest.fixture
@@ -115,7 +111,8 @@ class TestPay:
 
     def test_charges_nothing_that_was_not_shown(self, account, payer, gateway):
         due, method = invoice(account, "200"), card(account)
-        answer = payer.post(f"/my/{account.pk}/pay/", {"invoice": due.pk, "method": method.pk, "together": "101.00"})
+        typed = {"invoice": due.pk, "method": method.pk, "together": "101.00"}
+        answer = payer.post(f"/my/{account.pk}/pay/", typed, follow=True)
         assert "has changed meanwhile" in answer.text
         assert not Payment.objects.exists()
 
@@ -125,6 +122,20 @@ class TestPay:
         for _ in range(2):
             payer.post(f"/my/{account.pk}/pay/", typed)
         assert Payment.objects.count() == 1
+
+    def test_a_method_that_was_removed_is_not_replaced_by_another(self, account, payer, gateway):
+        """The fee of both cards is the same, so that the sum alone would not tell them apart."""
+        due, shown = invoice(account, "200"), card(account, is_default=False)
+        card(account)
+        payer.post(f"/my/{account.pk}/methods/{shown.pk}/remove/")
+        payer.post(f"/my/{account.pk}/pay/", {"invoice": due.pk, "method": shown.pk, "together": "202.00"})
+        assert not Payment.objects.exists()
+
+    def test_charges_nothing_for_no_invoice(self, account, payer, gateway):
+        invoice(account, "200")
+        method = card(account)
+        payer.post(f"/my/{account.pk}/pay/", {"method": method.pk, "together": "202.00"})
+        assert not Payment.objects.exists()
 
     def test_takes_no_other_accounts_invoice(self, account, payer, gateway):
         due, theirs = invoice(account, "200"), invoice(customer(), "50")
@@ -162,6 +173,74 @@ class TestMethods:
         assert client.post(f"/my/{account.pk}/methods/add/").status_code == 403
 
 
+class TestAutomatic:
+    """SEAT-5, FEE-3."""
+
+    def test_is_chosen_and_given_up_and_charges_nothing_by_it(self, account, payer, gateway):
+        invoice(account, "200")
+        card(account)
+        page = payer.get(f"/my/{account.pk}/methods/")
+        assert "what is open now, USD 200.00" in page.text
+        assert "1 % service fee with each payment (FEE-1)" in page.text
+        for wanted, kept in (("yes", True), ("no", False)):
+            payer.post(f"/my/{account.pk}/methods/automatic/", {"wanted": wanted})
+            account.billing_profile.refresh_from_db()
+            assert account.billing_profile.auto_charge is kept
+        assert not Payment.objects.exists()
+
+    def test_needs_a_method_that_can_be_charged(self, account, payer):
+        answer = payer.post(f"/my/{account.pk}/methods/automatic/", {"wanted": "yes"}, follow=True)
+        account.billing_profile.refresh_from_db()
+        assert "default payment method first" in answer.text
+        assert account.billing_profile.auto_charge is None
+
+    def test_a_card_in_a_state_without_the_fee_says_so(self, account, payer):
+        account.state = "CO"
+        account.save()
+        card(account)
+        assert "no service fee (FEE-2)" in payer.get(f"/my/{account.pk}/methods/").text
+
+
+class TestOwed:
+    def test_a_credited_invoice_is_not_called_paid(self, account, payer):
+        due = invoice(account, "200")
+        with transaction.atomic():
+            credit_invoice(invoice=due, actor=CREDITOR, now=NOW, reason="Wrong.")
+        page = payer.get(f"/my/{account.pk}/")
+        assert "credited" in page.text
+        assert ">paid<" not in page.text
+
+    def test_an_overdue_account_is_told_why_and_under_which_clause(self, account, payer):
+        invoice(account, "200")
+        page = payer.get(f"/my/{account.pk}/")
+        assert "not in good standing" in page.text
+        assert "SUSP-1" in page.text
+
+    def test_a_client_is_told_nothing_of_its_partners_invoices(self):
+        """AUTH-4: a client's standing is its partner's, whose contacts are told."""
+        partner, (client_account, _) = partner_with_clients()
+        theirs = invoice(partner, "200")
+        page = visitor(make_contact(client_account, "Pat Primary", Role.PRIMARY)).get(f"/my/{client_account.pk}/")
+        assert theirs.number not in page.text
+        assert "200.00" not in page.text
+
+    def test_older_invoices_are_page_by_page(self, account, payer):
+        numbers = [invoice(account, "1").number for _ in range(15)]
+        first = payer.get(f"/my/{account.pk}/")
+        second = payer.get(f"/my/{account.pk}/", {"before": first.context["older"]})
+        listed = [one.invoice.number for page in (first, second) for one in page.context["invoices"]]
+        assert listed == numbers[::-1]
+
+
+class TestTypedAmount:
+    @pytest.mark.parametrize(
+        ("text", "places", "amount"),
+        [("1.255", 3, Decimal("1.255")), ("1.255", 2, None), ("500", 0, Decimal(500)), ("500.5", 0, None)],
+    )
+    def test_is_as_fine_as_the_currency(self, text, places, amount):
+        assert typed_amount(text, places=places) == amount
+
+
 class TestPrepaid:
     @pytest.fixture
     def topped(self):
@@ -174,9 +253,50 @@ class TestPrepaid:
         account, payer, method = topped
         page = payer.get(f"/my/{account.pk}/prepaid/", {"amount": "50", "method": method.pk})
         assert "USD 50.50" in page.text
-        payer.post(f"/my/{account.pk}/prepaid/top-up/", {"amount": "50.00", "method": method.pk, "together": "50.50"})
+        self.send(account, payer, page, {"amount": "50.00", "method": method.pk, "together": "50.50"})
         account.prepaid_balance.refresh_from_db()
         assert account.prepaid_balance.balance == Decimal(70)
+
+    @staticmethod
+    def send(account, payer, page, typed):
+        return payer.post(f"/my/{account.pk}/prepaid/top-up/", {"ticket": page.context["ticket"], **typed})
+
+    def test_a_form_sent_twice_tops_up_once(self, topped, gateway):
+        account, payer, method = topped
+        typed = {"amount": "50", "method": method.pk}
+        page = payer.get(f"/my/{account.pk}/prepaid/", typed)
+        for _ in range(2):
+            self.send(account, payer, page, {**typed, "together": "50.50"})
+        assert Payment.objects.count() == 1
+        assert "was sent before" in payer.get(f"/my/{account.pk}/prepaid/").text
+
+    def test_a_form_of_another_account_or_of_nobody_tops_up_nothing(self, topped, gateway):
+        account, payer, method = topped
+        typed = {"amount": "50", "method": method.pk, "together": "50.50"}
+        for ticket in ("", "forged", new_ticket(customer().pk)):
+            payer.post(f"/my/{account.pk}/prepaid/top-up/", {**typed, "ticket": ticket})
+        assert not Payment.objects.exists()
+
+    def test_a_method_that_was_removed_is_not_replaced_by_another(self, topped, gateway):
+        """The fee of both cards is the same, so that the sum alone would not tell them apart."""
+        account, payer, method = topped
+        shown = card(account, is_default=False)
+        page = payer.get(f"/my/{account.pk}/prepaid/", {"amount": "50", "method": shown.pk})
+        payer.post(f"/my/{account.pk}/methods/{shown.pk}/remove/")
+        self.send(account, payer, page, {"amount": "50", "method": shown.pk, "together": "50.50"})
+        assert not Payment.objects.exists()
+
+    def test_an_account_to_which_nothing_was_posted_yet_has_its_page(self, gateway):
+        """The link in the warning of PRE-3 leads there."""
+        ship_rates()
+        account = prepaid()
+        payer = visitor(make_contact(account, "Pat Primary", Role.PRIMARY))
+        method = card(account)
+        page = payer.get(f"/my/{account.pk}/prepaid/")
+        assert "USD 0.00" in page.text
+        assert f"/my/{account.pk}/prepaid/" in payer.get(f"/my/{account.pk}/").text
+        self.send(account, payer, page, {"amount": "50", "method": method.pk, "together": "50.50"})
+        assert Payment.objects.get().state == "SUCCEEDED"
 
     @pytest.mark.parametrize("amount", ["-5", "abc", "1e400", "NaN", "0.001", ""])
     def test_takes_no_amount_that_is_none(self, topped, gateway, amount):
