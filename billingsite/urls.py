@@ -6,7 +6,6 @@ from drf_spectacular.views import SpectacularAPIView
 from accounts.invitation_pages import invitation
 from accounts.portal import home
 from billingsite.health import health
-from invoicing.invoices.reports import vendors_report
 from invoicing.payments.gateways.demo_page import demo_method_page
 from invoicing.payments.webhooks import webhook
 from invoicing.prepaid.api import UsageEvents
@@ -18,7 +17,6 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns = [
     path("", home, name="home"),
     path("my/", include("billingsite.my_urls")),
-    path("admin/reports/vendors/", admin.site.admin_view(vendors_report), name="vendors_report"),
     *report_urls(admin.site.admin_view),
     path("admin/", admin.site.urls),
     path("accounts/invitation/<str:token>/", invitation, name="invitation"),

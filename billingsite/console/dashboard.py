@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from billingsite.console import figures, work
 from invoicing.money import ZERO, format_money
+from invoicing.sellers.queries import books_today
 
 # Each keeps 3 to 1 against white and against the dark ground, and differs from its neighbours in lightness too.
 COLOURS = ("#2563eb", "#d97706", "#059669", "#a855f7", "#dc2626", "#64748b", "#0891b2", "#ca8a04")
@@ -21,7 +22,7 @@ TICKS = {"color": "#6b7280"}
 def dashboard(request: HttpRequest) -> dict[str, Any]:
     """What its template shows, as far as this person may see."""
     now = timezone.now()
-    today = timezone.localdate(now)
+    today = books_today(now=now)
     context: dict[str, Any] = {"cards": work.cards(request, now), "today": today}
     if request.user.has_perm("invoicing.view_run"):
         context |= {"runs": figures.last_runs(), "coming": figures.coming(today), "sees_runs": True}

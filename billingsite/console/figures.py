@@ -1,8 +1,9 @@
 """
 The figures of the opening page: what was billed, what is owed, and what comes next.
 
-Sums over the books are kept until the books move: they are stored under the last ledger entry's key, which every issue
-and every payment raises, so that they are never stale and never computed twice.
+Sums over the books are kept until the books move, and a minute at most: they are stored under the last ledger entry's
+key, which every issue and every payment raises. An entry that was begun before the last and committed after it shows
+within that minute.
 """
 
 from collections import defaultdict
@@ -22,11 +23,11 @@ from invoicing.catalog.models import BillingTerms
 from invoicing.invoices.models import Invoice
 from invoicing.ledger.models import LedgerEntry
 from invoicing.money import ZERO
+from invoicing.reports.receivables import AGES
 from invoicing.runs.models import Run, RunItem
 from invoicing.subscriptions.models import BillingProfile
 
 MONTHS = 12
-BUCKETS = ("not due yet", "0–30 days", "31–60 days", "61–90 days", ">90 days", "not on an invoice")
 A_DAY = 24 * 3600
 A_MINUTE = 60
 
@@ -47,7 +48,7 @@ class Billed:
 
 def _until_the_books_move(name: str, compute: Callable[[], Value]) -> Value:
     last = LedgerEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    return cast(Value, cache.get_or_set(f"console:{name}:{last}", compute, A_DAY))
+    return cast(Value, cache.get_or_set(f"console:{name}:{last}", compute, A_MINUTE))
 
 
 def billed_by_month(today: date) -> dict[str, Billed]:
@@ -82,8 +83,10 @@ _RECEIVABLES = """
         END AS bucket,
         sum(o.amount), count(*)
     FROM (
-        SELECT account_id, invoice_id, currency, sum(amount) AS amount FROM invoicing_posting
-        WHERE ledger_account = 'RECEIVABLE' GROUP BY 1, 2, 3 HAVING sum(amount) <> 0
+        SELECT invoice_id, currency, amount FROM invoicing_openinvoice WHERE amount <> 0
+        UNION ALL
+        SELECT NULL, currency, sum(amount) FROM invoicing_posting
+        WHERE ledger_account = 'RECEIVABLE' AND invoice_id IS NULL GROUP BY account_id, currency HAVING sum(amount) <> 0
     ) o
     LEFT JOIN invoicing_invoice i ON i.id = o.invoice_id
     GROUP BY 1, 2
@@ -94,8 +97,8 @@ def receivables_by_age(today: date) -> dict[str, list[tuple[str, Decimal, int]]]
     """By currency: each age's label, what is open and on how many invoices, by days past the due date."""
     found: dict[str, list[tuple[str, Decimal, int]]] = {}
     for currency, bucket, amount, count in _until_the_books_move(f"owed:{today}", lambda: _receivable_rows(today)):
-        ages = found.setdefault(currency, [(label, ZERO, 0) for label in BUCKETS])
-        ages[bucket] = (BUCKETS[bucket], amount, count)
+        ages = found.setdefault(currency, [(label, ZERO, 0) for label in AGES])
+        ages[bucket] = (AGES[bucket], amount, count)
     return found
 
 

@@ -85,7 +85,7 @@ NAVIGATION = (
         Link("Prepaid balances", "account_balance_wallet", "report_prepaid", MAY_REPORT),
         Link("Card fees", "credit_card", "report_card_fees", MAY_REPORT),
         Link("Unallocated money", "help_center", "report_unallocated", MAY_REPORT),
-        Link("Vendors owed", "handshake", "vendors_report", "invoicing.view_vendor"),
+        Link("Vendors owed", "handshake", "report_vendors", MAY_REPORT),
     ), open=False),
     Group("Catalog", (
         Link("Products", "inventory_2", "invoicing_product_changelist", "invoicing.view_product"),

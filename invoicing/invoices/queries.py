@@ -1,6 +1,6 @@
 """Reads over issued invoices: what was sold for third parties."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -32,10 +32,10 @@ class VendorSales(NamedTuple):
 
 
 # A deposit is the customer's money and no sale; a credit belongs to the month in which it was issued.
-_SALES = """
-    SELECT vendor.name, i.currency,
-        coalesce(sum(l.amount) FILTER (WHERE i.kind = 'INVOICE'), 0),
-        -coalesce(sum(l.amount) FILTER (WHERE i.kind = 'CREDIT_NOTE'), 0),
+VENDOR_SALES = """
+    SELECT date_trunc('month', i.issued_on)::date AS month, vendor.name AS vendor, i.currency,
+        coalesce(sum(l.amount) FILTER (WHERE i.kind = 'INVOICE'), 0) AS invoiced,
+        -coalesce(sum(l.amount) FILTER (WHERE i.kind = 'CREDIT_NOTE'), 0) AS credited,
         vendor.share_percent
     FROM invoicing_invoice i
     JOIN invoicing_invoiceline l ON l.invoice_id = i.id
@@ -43,19 +43,24 @@ _SALES = """
     JOIN invoicing_plan plan ON plan.id = coalesce(l.plan_id, origin.plan_id)
     JOIN invoicing_product product ON product.id = plan.product_id
     JOIN invoicing_vendor vendor ON vendor.id = product.vendor_id
-    WHERE i.status = 'ISSUED' AND i.issued_on >= %s AND i.issued_on < %s AND coalesce(origin.kind, l.kind) <> 'DEPOSIT'
-    GROUP BY vendor.id, i.currency ORDER BY vendor.name, i.currency
+    WHERE i.status = 'ISSUED' AND i.issued_on BETWEEN %(from_on)s AND %(to_on)s
+        AND coalesce(origin.kind, l.kind) <> 'DEPOSIT'
+        AND (%(currency)s = '' OR i.currency = %(currency)s) AND (%(terms)s = '' OR i.terms_code = %(terms)s)
+        AND (%(seller)s::bigint IS NULL OR i.seller_id = %(seller)s)
+    GROUP BY 1, vendor.id, i.currency
 """
 
 
 def vendor_sales(month: date) -> list[VendorSales]:
     """What each vendor is owed for the month of this day, by currency: its share of the net sales, rounded once."""
     start = month.replace(day=1)
+    last = billing_date_after(start, 1) - timedelta(days=1)
+    asked = {"from_on": start, "to_on": last, "currency": "", "terms": "", "seller": None}
     with connection.cursor() as cursor:
-        cursor.execute(_SALES, [start, billing_date_after(start, 1)])
+        cursor.execute(f"SELECT * FROM ({VENDOR_SALES}) s ORDER BY vendor, currency", asked)
         return [
             VendorSales(
                 vendor, currency, invoiced, credited, share, round_money((invoiced - credited) * share / 100, currency)
             )
-            for vendor, currency, invoiced, credited, share in cursor.fetchall()
+            for _, vendor, currency, invoiced, credited, share in cursor.fetchall()
         ]

@@ -9,13 +9,23 @@ from dateutil.relativedelta import relativedelta
 from invoicing.catalog.models import BillingTerms, Price
 from invoicing.reports.report import Asked, Filter, Report
 from invoicing.sellers.models import Seller
+from invoicing.subscriptions.models import BillingProfile
+
+# No book is older; before it, a month has no months before it to show.
+EARLIEST = date(1900, 1, 1)
 
 
 def asked_of(given: Mapping[str, str], *, today: date) -> Asked:
-    """What is not given or makes no sense is today, the last twelve months, the default seller's currency, and any."""
+    """
+    What is not given or makes no sense is today, the last twelve months, the default seller's currency, and any.
+    A `month` such as 2026-11 is its days.
+    """
     on = _day(given.get(Filter.ON, ""), today)
-    to_on = _day(given.get(Filter.TO, ""), today)
-    from_on = _day(given.get(Filter.FROM, ""), to_on.replace(day=1) - relativedelta(months=11))
+    first = _day(f"{given.get('month', '')}-01", EARLIEST)
+    last = first + relativedelta(months=1, days=-1) if first > EARLIEST else today
+    to_on = _day(given.get(Filter.TO, ""), last)
+    twelve_months = max(to_on, EARLIEST).replace(day=1) - relativedelta(months=11)
+    from_on = _day(given.get(Filter.FROM, ""), first if first > EARLIEST else twelve_months)
     known = currencies()
     currency = given.get(Filter.CURRENCY, "")
     seller = given.get(Filter.SELLER, "")
@@ -24,16 +34,17 @@ def asked_of(given: Mapping[str, str], *, today: date) -> Asked:
         from_on=min(from_on, to_on),
         to_on=to_on,
         currency=currency if currency in known else known[0],
-        terms=given.get(Filter.TERMS, "")[:40],
+        terms=given.get(Filter.TERMS, "").replace("\0", "")[:40],
         seller=int(seller) if seller.isascii() and seller.isdecimal() and len(seller) < 10 else None,
     )
 
 
 def currencies() -> list[str]:
-    """Every currency that something is sold in, the default seller's first."""
+    """Every currency that something is sold or anybody is billed in, the default seller's first."""
     of_sellers = list(Seller.objects.order_by("-is_default", "pk").values_list("currency", flat=True)) or ["USD"]
     sold_in = Price.objects.order_by("currency").values_list("currency", flat=True).distinct()
-    return list(dict.fromkeys([of_sellers[0], *sorted({*of_sellers, *sold_in})]))
+    billed_in = BillingProfile.objects.order_by("currency").values_list("currency", flat=True).distinct()
+    return list(dict.fromkeys([of_sellers[0], *sorted({*of_sellers, *sold_in, *billed_in})]))
 
 
 def fields(report: Report, asked: Asked) -> list[dict[str, Any]]:

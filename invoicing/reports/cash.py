@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from invoicing.ledger.models import LedgerEntry
 from invoicing.payments.models import Payment
+from invoicing.reports.postings import ASKED_OF_ACCOUNT, OF_ACCOUNT, moved
 from invoicing.reports.report import PERIOD, Asked, Chart, Column, Filter, Kind, Report, Row, summed
 
 MOST_DAYS = 62
@@ -17,38 +18,34 @@ _KINDS += (
     + " END END"
 )
 
-_ACCOUNT_FILTERS = """
-    LEFT JOIN invoicing_billingprofile bp ON bp.account_id = e.account_id
-    LEFT JOIN invoicing_billingterms t ON t.id = bp.terms_id
-    WHERE e.currency = %(currency)s AND e."on" BETWEEN %(from_on)s AND %(to_on)s
-        AND (%(terms)s = '' OR t.code = %(terms)s) AND (%(seller)s::bigint IS NULL OR bp.seller_id = %(seller)s)
+_GATEWAYS = """
+    CASE WHEN p.category LIKE 'MANUAL%%' THEN 'By hand' WHEN p.category = 'demo' THEN 'Demo gateway'
+        ELSE initcap(p.category) END
 """
+_OF_PAYMENT = "LEFT JOIN invoicing_payment pay ON pay.id = p.payment_id" + OF_ACCOUNT.format(account="e.account_id")
 
-_CASH = f"""
-    SELECT e."on" AS day, CASE WHEN p.category LIKE 'MANUAL%%' THEN 'by hand' ELSE p.category END AS gateway,
-        {_KINDS} AS kind, count(DISTINCT e.id) AS entries,
-        coalesce(sum(p.amount) FILTER (WHERE p.amount > 0), 0) AS received,
-        coalesce(-sum(p.amount) FILTER (WHERE p.amount < 0), 0) AS given_back,
-        sum(p.amount) AS net
-    FROM invoicing_ledgerentry e
-    JOIN invoicing_posting p ON p.entry_id = e.id AND p.ledger_account = 'GATEWAY_CLEARING'
-    LEFT JOIN invoicing_payment pay ON pay.id = p.payment_id
-    {_ACCOUNT_FILTERS}
-    GROUP BY 1, 2, 3
-"""
-
-_FEES = f"""
-    SELECT to_char(e."on", 'YYYY-MM') AS month, coalesce(pay.fee_why ->> 'clause', 'FEE-1') AS clause,
-        (pay.fee_why ->> 'rate_percent')::numeric AS rate, count(DISTINCT p.payment_id) AS payments,
-        coalesce(-sum(p.amount) FILTER (WHERE p.amount < 0), 0) AS charged,
-        coalesce(sum(p.amount) FILTER (WHERE p.amount > 0), 0) AS returned,
-        -sum(p.amount) AS net
-    FROM invoicing_ledgerentry e
-    JOIN invoicing_posting p ON p.entry_id = e.id AND p.ledger_account = 'FEE_REVENUE'
-    LEFT JOIN invoicing_payment pay ON pay.id = p.payment_id
-    {_ACCOUNT_FILTERS}
-    GROUP BY 1, 2, 3
-"""
+_CASH = moved(
+    "GATEWAY_CLEARING",
+    by={"day": 'e."on"', "gateway": _GATEWAYS, "kind": _KINDS},
+    names=("received", "given_back"),
+    is_debit=True,
+    joins=_OF_PAYMENT,
+    asked=ASKED_OF_ACCOUNT,
+    count=("entries", "e.id"),
+)
+_FEES = moved(
+    "FEE_REVENUE",
+    by={
+        "month": "to_char(e.\"on\", 'YYYY-MM')",
+        "clause": "coalesce(pay.fee_why ->> 'clause', 'FEE-1')",
+        "rate": "(pay.fee_why ->> 'rate_percent')::numeric",
+    },
+    names=("charged", "returned"),
+    is_debit=False,
+    joins=_OF_PAYMENT,
+    asked=ASKED_OF_ACCOUNT,
+    count=("payments", "p.payment_id"),
+)
 
 
 def _cash_chart(rows: Sequence[Row], totals: Sequence[Decimal | int | None], asked: Asked) -> Chart | None:
@@ -94,7 +91,8 @@ CARD_FEES = Report(
         Column("month", "Month"),
         Column("clause", "Clause"),
         Column("rate", "Rate", Kind.PERCENT),
-        Column("payments", "Payments", Kind.COUNT),
+        # A payment that is refunded in another month counts in both.
+        Column("payments", "Payments", Kind.COUNT, totalled=False),
         Column("charged", "Charged", Kind.MONEY),
         Column("returned", "Given back", Kind.MONEY),
         Column("net", "Net", Kind.MONEY),

@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 
 from invoicing.documents.files import in_a_sentence
 from invoicing.reports.catalog import REPORTS
-from invoicing.reports.cells import exported
+from invoicing.reports.cells import exported, number_formats
 from invoicing.reports.models import ReportExport
 from invoicing.reports.queries import all_rows, heading
 from invoicing.reports.report import Asked
@@ -86,6 +86,7 @@ def _written(export: ReportExport, path: Path, tell: Callable[[int], None]) -> t
             unfinished,
             heading(report),
             exported(report, all_rows(report, asked), asked.currency),
+            number_formats=number_formats(report, asked.currency),
             tell=tell,
         )
         with unfinished.open("rb") as file:

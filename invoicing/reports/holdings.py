@@ -4,48 +4,43 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from invoicing.payments.models import Payment
+from invoicing.reports.postings import ASKED_OF_ACCOUNT, OF_ACCOUNT, held
 from invoicing.reports.report import Asked, Chart, Column, Filter, Kind, Report, Row, first_rows
 
-_OF_ACCOUNT = """
-    JOIN accounts_account a ON a.id = held.account_id
-    LEFT JOIN invoicing_billingprofile bp ON bp.account_id = held.account_id
-    LEFT JOIN invoicing_billingterms t ON t.id = bp.terms_id
-"""
-_ASKED = "(%(terms)s = '' OR t.code = %(terms)s) AND (%(seller)s::bigint IS NULL OR bp.seller_id = %(seller)s)"
+_WHOSE = "JOIN accounts_account a ON a.id = held.account_id" + OF_ACCOUNT.format(account="held.account_id")
 
 _DEPOSITS = f"""
     SELECT a.number, a.name, held.taken, held.used, held.amount AS held
-    FROM (
-        SELECT p.account_id, -sum(p.amount) AS amount, coalesce(-sum(p.amount) FILTER (WHERE p.amount < 0), 0) AS taken,
-            coalesce(sum(p.amount) FILTER (WHERE p.amount > 0), 0) AS used
-        FROM invoicing_posting p JOIN invoicing_ledgerentry e ON e.id = p.entry_id
-        WHERE p.ledger_account = 'DEPOSIT_HELD' AND p.currency = %(currency)s AND e."on" <= %(on)s
-        GROUP BY 1 HAVING sum(p.amount) <> 0
-    ) held {_OF_ACCOUNT}
-    WHERE {_ASKED}
+    FROM ({held("DEPOSIT_HELD")}) held {_WHOSE}
+    WHERE held.amount <> 0 AND {ASKED_OF_ACCOUNT}
 """
 
+# Who has a balance is shown though nothing was ever paid in. How far it may fall and the rest is as it is agreed now.
 _PREPAID = f"""
-    SELECT a.number, a.name, held.balance, held.floor, held.awaiting, agreed.threshold,
-        CASE WHEN agreed.is_on THEN 'on' ELSE 'off' END AS top_up
-    FROM invoicing_prepaidbalance held
-    LEFT JOIN invoicing_topupagreement agreed ON agreed.account_id = held.account_id
-    {_OF_ACCOUNT}
-    WHERE held.currency = %(currency)s AND {_ASKED}
+    SELECT a.number, a.name, held.taken, held.used, held.amount AS balance, held.floor, held.awaiting, agreed.threshold
+    FROM (
+        SELECT coalesce(b.account_id, p.account_id) AS account_id, coalesce(p.taken, 0) AS taken,
+            coalesce(p.used, 0) AS used, coalesce(p.amount, 0) AS amount, b.floor, b.awaiting
+        FROM ({held("PREPAID_BALANCE")}) p
+        FULL JOIN (SELECT * FROM invoicing_prepaidbalance WHERE currency = %(currency)s) b USING (account_id)
+    ) held
+    LEFT JOIN invoicing_topupagreement agreed ON agreed.account_id = held.account_id AND agreed.is_on
+    {_WHOSE}
+    WHERE {ASKED_OF_ACCOUNT}
 """
 
 _KINDS = "CASE pay.kind " + " ".join(f"WHEN '{value}' THEN '{label}'" for value, label in Payment.Kind.choices) + " END"
 _UNALLOCATED = f"""
-    SELECT a.number, a.name, CASE WHEN held.payment_id IS NULL THEN 'credit' ELSE 'payment ' || held.payment_id END
+    SELECT a.number, a.name, CASE WHEN held.payment_id IS NULL THEN 'Credit' ELSE 'Payment ' || held.payment_id END
         AS source, coalesce({_KINDS}, '') AS kind, coalesce(pay.reference, '') AS reference, held.since, held.amount
     FROM (
         SELECT p.account_id, p.payment_id, min(e."on") AS since, -sum(p.amount) AS amount
         FROM invoicing_posting p JOIN invoicing_ledgerentry e ON e.id = p.entry_id
         WHERE p.ledger_account = 'CUSTOMER_CREDIT' AND p.currency = %(currency)s AND e."on" <= %(on)s
         GROUP BY 1, 2 HAVING sum(p.amount) <> 0
-    ) held {_OF_ACCOUNT}
+    ) held {_WHOSE}
     LEFT JOIN invoicing_payment pay ON pay.id = held.payment_id
-    WHERE {_ASKED}
+    WHERE {ASKED_OF_ACCOUNT}
 """
 
 
@@ -58,7 +53,7 @@ def _deposit_chart(rows: Sequence[Row], totals: Sequence[Decimal | int | None], 
 
 
 def _prepaid_chart(rows: Sequence[Row], totals: Sequence[Decimal | int | None], asked: Asked) -> Chart | None:
-    return _largest(2, "The lowest balances", rows)
+    return _largest(4, "The lowest balances", rows)
 
 
 def _unallocated_chart(rows: Sequence[Row], totals: Sequence[Decimal | int | None], asked: Asked) -> Chart | None:
@@ -91,17 +86,19 @@ DEPOSITS = Report(
 PREPAID = Report(
     name="prepaid",
     title="Prepaid balances",
-    says="What is left of each prepaid balance now, the lowest first, how far it may fall, and the monthly charges "
-    "that wait for credit (PRE-1, PRE-4).",
+    says="What was paid into each prepaid balance, what was used of it, and what is left as of the day, the lowest "
+    "first. How far it may fall, the monthly charges that wait for credit, and below what it is topped up by itself "
+    "are as they stand now (PRE-1, PRE-2, PRE-4).",
     columns=(
         *_WHO,
+        Column("taken", "Paid in", Kind.MONEY),
+        Column("used", "Used", Kind.MONEY),
         Column("balance", "Balance", Kind.MONEY),
-        Column("floor", "Floor", Kind.MONEY, totalled=False),
-        Column("awaiting", "Charges waiting", Kind.MONEY),
-        Column("threshold", "Top-up below", Kind.MONEY, totalled=False),
-        Column("top_up", "Top-up"),
+        Column("floor", "May fall to", Kind.MONEY, totalled=False),
+        Column("awaiting", "Waits for credit", Kind.MONEY),
+        Column("threshold", "Topped up below", Kind.MONEY, totalled=False),
     ),
-    filters=(Filter.CURRENCY, Filter.TERMS, Filter.SELLER),
+    filters=_OF_DAY,
     sql=_PREPAID,
     order="balance, number",
     chart=_prepaid_chart,

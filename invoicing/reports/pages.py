@@ -16,6 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.models import Account
 from invoicing.pages.requests import actor_of
 from invoicing.pages.sheets import csv_download
 from invoicing.reports.asking import asked_of, fields, query_of
@@ -25,8 +26,9 @@ from invoicing.reports.charts import drawn
 from invoicing.reports.models import ReportExport
 from invoicing.reports.operations import MAY_VIEW, request_export
 from invoicing.reports.queries import MOST_ROWS, all_rows, heading, page_of
-from invoicing.reports.report import Kind, Report
+from invoicing.reports.report import Kind, Report, Row
 from invoicing.reports.tasks import write_exports
+from invoicing.sellers.queries import books_today
 
 MOST_EXPORTS = 5
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -64,7 +66,7 @@ def report_page(request: HttpRequest, name: str) -> HttpResponseBase:
     """`?on=2026-11-30&currency=USD`, and `&format=csv` for all rows as a sheet."""
     _allowed(request)
     report = REPORTS[name]
-    asked = asked_of(request.GET.dict(), today=timezone.localdate())
+    asked = asked_of(request.GET.dict(), today=books_today(now=timezone.now()))
     query = query_of(report, asked)
     if request.GET.get("format") == "csv":
         rows = exported(report, all_rows(report, asked), asked.currency)
@@ -76,8 +78,9 @@ def report_page(request: HttpRequest, name: str) -> HttpResponseBase:
         title=report.title,
         report=report,
         fields=fields(report, asked),
-        rows=[_cells(report, row, asked.currency) for row in found.rows],
+        rows=_rows(report, found.rows, asked.currency),
         totals=_cells(report, found.totals, asked.currency, is_total=True),
+        currency=asked.currency,
         count=found.row_count,
         most=MOST_ROWS,
         chart=drawn(found.chart) if found.chart else None,
@@ -95,7 +98,7 @@ def export(request: HttpRequest, report_name: str) -> HttpResponse:
     if report_name not in REPORTS:
         raise Http404("There is no such report.")
     report = REPORTS[report_name]
-    asked = asked_of(request.POST.dict(), today=timezone.localdate())
+    asked = asked_of(request.POST.dict(), today=books_today(now=timezone.now()))
     request_export(report_name, asked, actor=actor_of(request), now=timezone.now(), user_id=request.user.pk)
     transaction.on_commit(write_exports.delay)
     messages.success(request, "The workbook is being written. It stands below the report when it is ready.")
@@ -104,9 +107,10 @@ def export(request: HttpRequest, report_name: str) -> HttpResponse:
 
 @require_GET
 def download(request: HttpRequest, export_id: int) -> FileResponse:
-    """A workbook that is ready, to whoever may see reports."""
+    """A workbook that is ready, to who asked for it; another's is none of theirs, and not there."""
     _allowed(request)
-    found = ReportExport.objects.filter(pk=export_id, state=ReportExport.State.DONE).first()
+    own = ReportExport.objects.filter(user_id=int(request.user.pk or 0), state=ReportExport.State.DONE)
+    found = own.filter(pk=export_id).first()
     file = settings.DOCUMENTS_ROOT / found.path if found else None
     if found is None or file is None or not file.is_file():
         raise Http404("There is no such workbook; export the report again.")
@@ -120,6 +124,16 @@ def _exports(request: HttpRequest, name: str) -> list[ReportExport]:
     return list(
         ReportExport.objects.filter(user_id=int(request.user.pk or 0), name=name).order_by("-made_at")[:MOST_EXPORTS]
     )
+
+
+def _rows(report: Report, rows: list[Row], currency: str) -> list[list[dict[str, Any]]]:
+    """The cells of the rows; an account's number leads to its page."""
+    shown_rows = [_cells(report, row, currency) for row in rows]
+    if report.columns[0].name == "number":
+        known = dict(Account.objects.filter(number__in=[row[0] for row in rows]).values_list("number", "pk"))
+        for row in shown_rows:
+            row[0]["link"] = reverse("admin:accounts_account_change", args=[known[row[0]["text"]]])
+    return shown_rows
 
 
 def _cells(report: Report, row: Any, currency: str, *, is_total: bool = False) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from invoicing.money import ZERO
+from invoicing.money import ZERO, exponent
 from invoicing.reports.report import Asked, Chart, Report, Row
 
 MOST_ROWS = 500
@@ -78,4 +78,5 @@ def _parameters(asked: Asked) -> dict[str, Any]:
         "currency": asked.currency,
         "terms": asked.terms,
         "seller": asked.seller,
+        "places": exponent(asked.currency),
     }

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from invoicing.money import ZERO
+from invoicing.reports.postings import ASKED_OF_ACCOUNT, OF_ACCOUNT
 from invoicing.reports.report import Asked, Chart, Column, Filter, Kind, Report, Row
 
 AGES = ("Not due yet", "1–30 days", "31–60 days", "61–90 days", "Over 90 days", "Not on an invoice")
 
 # What is open of each invoice today stands beside its postings; what was posted after the day is taken off again. So it
 # costs what is open and what happened since, not the whole ledger. What is on no invoice is few, and has an index.
-_SQL = """
+_SQL = f"""
     WITH moved AS (
         SELECT o.account_id, o.invoice_id, o.amount, o.placed
         FROM invoicing_openinvoice o WHERE o.currency = %(currency)s
@@ -48,9 +49,8 @@ _SQL = """
     SELECT a.number, a.name, b.not_due, b.days_30, b.days_60, b.days_90, b.older, b.loose, b.total, b.placed
     FROM by_account b
     JOIN accounts_account a ON a.id = b.account_id
-    LEFT JOIN invoicing_billingprofile bp ON bp.account_id = b.account_id
-    LEFT JOIN invoicing_billingterms t ON t.id = bp.terms_id
-    WHERE (%(terms)s = '' OR t.code = %(terms)s) AND (%(seller)s::bigint IS NULL OR bp.seller_id = %(seller)s)
+    {OF_ACCOUNT.format(account="b.account_id")}
+    WHERE {ASKED_OF_ACCOUNT}
 """
 
 

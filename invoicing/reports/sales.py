@@ -3,32 +3,34 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from invoicing.reports.postings import ASKED_OF_INVOICE, moved
 from invoicing.reports.report import PERIOD, Asked, Chart, Column, Filter, Kind, Report, Row, summed
 
-_REVENUE = """
-    SELECT to_char(e."on", 'YYYY-MM') AS month,
-        coalesce(nullif(max(product.name), ''), nullif(p.category, ''), 'no product') AS product,
-        coalesce(nullif(i.terms_code, ''), 'no terms') AS terms,
-        coalesce(-sum(p.amount) FILTER (WHERE p.amount < 0), 0) AS invoiced,
-        coalesce(sum(p.amount) FILTER (WHERE p.amount > 0), 0) AS credited,
-        -sum(p.amount) AS net
-    FROM invoicing_ledgerentry e
-    JOIN invoicing_posting p ON p.entry_id = e.id AND p.ledger_account = 'REVENUE'
-    LEFT JOIN invoicing_invoice i ON i.id = p.invoice_id
-    LEFT JOIN invoicing_product product ON product.code = p.category
-    WHERE e.currency = %(currency)s AND e."on" BETWEEN %(from_on)s AND %(to_on)s
-        AND (%(terms)s = '' OR i.terms_code = %(terms)s) AND (%(seller)s::bigint IS NULL OR i.seller_id = %(seller)s)
-    GROUP BY 1, p.category, 3
-"""
+_REVENUE = moved(
+    "REVENUE",
+    by={
+        "month": "to_char(e.\"on\", 'YYYY-MM')",
+        "product": "coalesce(product.name, CASE p.category WHEN '' THEN 'No product' ELSE initcap(p.category) END)",
+        "terms": "coalesce(t.name, nullif(i.terms_code, ''), 'No terms')",
+    },
+    names=("invoiced", "credited"),
+    is_debit=False,
+    joins="""
+        LEFT JOIN invoicing_invoice i ON i.id = p.invoice_id
+        LEFT JOIN invoicing_product product ON product.code = p.category
+        LEFT JOIN invoicing_billingterms t ON t.code = i.terms_code
+    """,
+    asked=ASKED_OF_INVOICE,
+)
 
-_TAX = """
+_TAX = f"""
     SELECT t.name AS jurisdiction, t.rate_percent AS rate, count(DISTINCT i.id) AS documents,
         sum(t.base) AS taxable, sum(t.amount) AS tax
     FROM invoicing_invoice i
     JOIN invoicing_invoiceline l ON l.invoice_id = i.id AND l.tax_amount <> 0
     JOIN invoicing_linetax t ON t.line_id = l.id
     WHERE i.status = 'ISSUED' AND i.currency = %(currency)s AND i.issued_on BETWEEN %(from_on)s AND %(to_on)s
-        AND (%(terms)s = '' OR i.terms_code = %(terms)s) AND (%(seller)s::bigint IS NULL OR i.seller_id = %(seller)s)
+        AND {ASKED_OF_INVOICE}
     GROUP BY 1, 2
 """
 
@@ -70,7 +72,8 @@ TAX = Report(
     columns=(
         Column("jurisdiction", "Jurisdiction"),
         Column("rate", "Rate", Kind.PERCENT),
-        Column("documents", "Documents", Kind.COUNT),
+        # A document that a state and a city tax counts with each.
+        Column("documents", "Documents", Kind.COUNT, totalled=False),
         Column("taxable", "Taxable", Kind.MONEY),
         Column("tax", "Tax", Kind.MONEY),
     ),

@@ -25,14 +25,14 @@ class TestReceivablesByAge:
     @pytest.mark.parametrize(
         ("due_on", "age"),
         [
-            pytest.param(date(2026, 11, 20), "not due yet", id="due today"),
-            pytest.param(date(2026, 11, 19), "0–30 days", id="a day late"),
-            pytest.param(date(2026, 10, 21), "0–30 days", id="30 days late"),
+            pytest.param(date(2026, 11, 20), "Not due yet", id="due today"),
+            pytest.param(date(2026, 11, 19), "1–30 days", id="a day late"),
+            pytest.param(date(2026, 10, 21), "1–30 days", id="30 days late"),
             pytest.param(date(2026, 10, 20), "31–60 days", id="31 days late"),
             pytest.param(date(2026, 9, 21), "31–60 days", id="60 days late"),
             pytest.param(date(2026, 9, 20), "61–90 days", id="61 days late"),
             pytest.param(date(2026, 8, 22), "61–90 days", id="90 days late"),
-            pytest.param(date(2026, 8, 21), ">90 days", id="91 days late"),
+            pytest.param(date(2026, 8, 21), "Over 90 days", id="91 days late"),
         ],
     )
     def test_counts_from_the_day_after_the_due_date(self, db, due_on, age):

@@ -48,7 +48,6 @@ PAGES = {
     "password_change": OF_ANY_STAFF,
     "password_change_done": OF_ANY_STAFF,
     "import_book": (MANAGER, MANAGER),
-    "vendors_report": OF_ANY_STAFF,
     "reports": OF_ANY_STAFF,
     "report_download": OF_ANY_STAFF,
     "report_export": OF_ANY_STAFF,

@@ -1,5 +1,5 @@
 """
-The hand-computed book, in USD.
+The hand-computed book, in USD. All that is sold in it is the vendor Contoso's, who is owed 62.5 % of it.
 
 Account A, under hosted-direct: 40.00 of January, due 31 January; 100.00 and 8.00 tax of February, due 28 February.
 60.00 by card on 5 February with a fee of 0.60, of which 10.00 and 0.10 go back on the 9th; an ACH debit of 20.00 on
@@ -11,9 +11,11 @@ Account B, under per-seat: 7.00 brought over on 1 January; a deposit of 500.00 o
 Account P, prepaid: a check of 100.00 on 3 February becomes balance, of which 12.50 is used on the 4th.
 """
 
+from decimal import Decimal
 from typing import NamedTuple
 
 from accounts.models import Account
+from invoicing.catalog.models import Vendor
 from invoicing.prepaid.models import PrepaidBalance
 from tests.invoicing import factories as made
 from tests.invoicing.reports.factories import booked, day, invoice, moved, paid, refunded, returned
@@ -28,6 +30,8 @@ class Book(NamedTuple):
 def hand_book() -> Book:
     a = made.customer(name="Acme")
     mail = made.plan("mail", "10")
+    mail.product.vendor = Vendor.objects.create(name="Contoso", share_percent=Decimal("62.5"))
+    mail.product.save()
     january = invoice(a, "40", day(1, 1), day(31, 1), plan=mail)
     february = invoice(a, "100", day(1), day(28), plan=mail, tax="8")
     by_card = paid(a, "60", day(5), kind="CARD", fee="0.60", invoices={february.pk: "60"})

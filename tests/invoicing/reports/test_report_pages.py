@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -16,10 +17,12 @@ from invoicing.reports.catalog import REPORTS
 from invoicing.reports.exporting import LEASE, write_pending
 from invoicing.reports.models import ReportExport
 from invoicing.reports.operations import request_export
+from invoicing.reports.queries import page_of
 from invoicing.reports.report import Asked
+from invoicing.sellers.models import Seller
 from tests.invoicing import factories as made
 from tests.invoicing.reports.book import hand_book
-from tests.invoicing.reports.factories import MIA, NOBODY, NOW, day, invoice
+from tests.invoicing.reports.factories import MIA, NOBODY, NOW, booked, day, invoice
 
 pytestmark = pytest.mark.django_db
 
@@ -74,11 +77,39 @@ class TestAReportsPage:
         assert "<tfoot>" not in shown
 
     def test_shows_the_totals_of_the_ledger(self, book, auditor):
-        assert "USD 680.50" in page(auditor, "cash")
-        assert "USD 80.00" in page(auditor, "receivables")
+        for name, total in {"cash": "680.50", "receivables": "80.00"}.items():
+            shown = page(auditor, name)
+            assert f">{total}<" in shown
+            assert "Figures in USD" in shown
 
     def test_takes_nonsense_for_no_filter(self, book, auditor):
         assert page(auditor, "receivables", "on=tomorrow&currency=%27&seller=x&terms=%27")
+
+    @pytest.mark.parametrize(
+        "query", ["to_on=0001-01-05", "from_on=9999-12-31&to_on=0001-01-01", "terms=%00", "month=0001-01"]
+    )
+    def test_takes_days_that_no_book_has(self, book, auditor, query):
+        assert page(auditor, "cash", query)
+
+    def test_leads_to_the_account_of_a_row(self, book, auditor):
+        assert f'href="/admin/accounts/account/{book.a.pk}/change/">{book.a.number}</a>' in page(auditor, "receivables")
+
+    def test_offers_a_currency_that_only_an_account_has(self, book, auditor):
+        assert '<option value="EUR">' not in page(auditor, "cash")
+        made.customer(profile={"currency": "EUR"})
+        assert '<option value="EUR">' in page(auditor, "cash")
+
+    def test_begins_with_the_latest_day_that_it_is_for_a_seller(self, book, auditor, monkeypatch):
+        """Tokyo is a day ahead for nine hours: what came in today is in the books, and in the report."""
+        Seller.objects.update(time_zone="Asia/Tokyo")
+        late = datetime(2026, 2, 28, 20, 0, tzinfo=UTC)
+        monkeypatch.setattr("invoicing.reports.pages.timezone.now", lambda: late)
+        assert 'name="on" value="2026-03-01"' in page(auditor, "receivables", "")
+
+    def test_of_a_month_is_its_days(self, book, auditor):
+        shown = page(auditor, "vendors", "month=2026-02")
+        assert 'name="from_on" value="2026-02-01"' in shown
+        assert 'name="to_on" value="2026-02-28"' in shown
 
     def test_offers_terms_and_currencies(self, book, auditor):
         shown = page(auditor, "revenue")
@@ -111,9 +142,8 @@ class TestTheSheet:
         assert second[1] == "Beech"
 
     def test_shows_more_places_where_there_are_more(self, book, auditor):
-        book.p.prepaid_balance.balance = "87.123456"
-        book.p.prepaid_balance.save()
-        assert sheet(auditor, "prepaid")[1][2] == "87.123456"
+        booked(book.p, "usage:2", "USAGE", day(5), PREPAID_BALANCE="0.376544", UNBILLED_USAGE="-0.376544")
+        assert sheet(auditor, "prepaid")[1][2:5] == ["100.00", "12.876544", "87.123456"]
 
     def test_has_no_formula(self, auditor):
         invoice(made.customer(name='=HYPERLINK("http://evil.example")'), "9", day(1), day(28))
@@ -137,9 +167,24 @@ class TestAWorkbook:
         content = response.getvalue()
         rows = list(load_workbook(io.BytesIO(content)).active.values)
         assert rows[0][:3] == ("Day", "Gateway", "Kind")
-        assert rows[1][1:] == ("by hand", "Wire", 1, 500, 0, 500, "USD")
+        assert rows[1][1:] == ("By hand", "Wire", 1, 500, 0, 500, "USD")
         assert rows[1][0].date() == day(2)
         assert "Download (" in page(auditor, "cash")
+
+    def test_is_the_download_of_who_asked_for_it_alone(self, book, auditor):
+        other = User.objects.create(username="other", is_staff=True)
+        export = request_export("cash", FEBRUARY, actor=MIA, now=NOW, user_id=other.pk)
+        write_pending(clock=lambda: NOW)
+        assert auditor.get(f"/admin/reports/exports/{export.pk}/").status_code == 404
+
+    def test_has_the_rows_of_the_page_as_numbers_at_the_currencys_places(self, book, documents_root):
+        export = request_export("cash", FEBRUARY, actor=MIA, now=NOW)
+        write_pending(clock=lambda: NOW)
+        export.refresh_from_db()
+        _, *rows = load_workbook(documents_root / export.path).active.iter_rows()
+        shown = page_of(REPORTS["cash"], FEBRUARY).rows
+        assert [[cell.value for cell in row[3:7]] for row in rows] == [[float(one) for one in row[3:]] for row in shown]
+        assert {(cell.data_type, cell.number_format) for row in rows for cell in row[4:7]} == {("n", "#,##0.00")}
 
     def test_leaves_who_asked_for_it(self):
         made.seller()
