@@ -283,7 +283,9 @@ class BillingTerms(models.Model):
         help_text="SUSP-1: days after the due date when service is suspended for non-payment; empty: never.",
     )
     suspension_warning_days = models.PositiveSmallIntegerField(
-        default=1, help_text="SUSP-1: days before the suspension on which the last warning is sent."
+        default=1,
+        validators=[MinValueValidator(1)],
+        help_text="SUSP-1: days before the suspension on which the last warning is sent; at least one.",
     )
     refund_window_days = models.PositiveSmallIntegerField(
         default=30, help_text="REF-1: days from signup for a full refund."

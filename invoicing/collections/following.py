@@ -29,7 +29,10 @@ State, Kind = Placement.State, PlacementRecord.Kind
 HELD = "It is in dispute, on hold, promised or exempt."
 SETTLED = "Nothing is left of it."
 # What the agency is told by records of their own.
-_TOLD_ELSEWHERE = (LedgerEntry.Kind.PLACEMENT, LedgerEntry.Kind.REMITTANCE, LedgerEntry.Kind.WRITE_OFF)
+_TOLD_ELSEWHERE = (
+    LedgerEntry.Kind.PLACEMENT, LedgerEntry.Kind.REMITTANCE, LedgerEntry.Kind.REMITTANCE_REVERSAL,
+    LedgerEntry.Kind.WRITE_OFF,
+)  # fmt: skip
 
 
 def follow_up(*, on: date, now: datetime, actor: Actor, seller: Seller | None = None, dry_run: bool = False) -> Swept:

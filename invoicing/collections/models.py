@@ -1,5 +1,6 @@
 """What is not paid: holds, suspensions, and what is with the collections agency."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -98,6 +99,7 @@ class Suspension(models.Model):
     why = models.CharField(max_length=300)
     state = models.CharField(max_length=6, choices=State)
     effective_on = models.DateField(help_text="The day on which service is withheld.")
+    warned_of = ArrayField(models.BigIntegerField(), default=list, help_text="The invoices that the warning lists.")
     made_by = models.CharField(max_length=200)
     made_at = models.DateTimeField()
     suspended_at = models.DateTimeField(null=True, blank=True)
@@ -144,7 +146,11 @@ class PlatformNotice(models.Model):
         TOLD = "TOLD", "Told"
         PARKED = "PARKED", "Parked"
 
-    TRANSITIONS = {State.PENDING: {State.TOLD, State.PARKED}, State.PARKED: {State.PENDING}, State.TOLD: set()}
+    TRANSITIONS = {
+        State.PENDING: {State.TOLD, State.PARKED},
+        State.PARKED: {State.PENDING, State.TOLD},
+        State.TOLD: set(),
+    }
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="platform_notices")
     endpoint = models.ForeignKey(PlatformEndpoint, null=True, on_delete=models.PROTECT, related_name="notices")
@@ -264,6 +270,7 @@ class PlacementRecord(models.Model):
         RECALL = "RECALL", "Recalled"
         REMITTANCE = "REMITTANCE", "Remitted by the agency"
         WRITE_OFF = "WRITE_OFF", "Written off"
+        REVERSAL = "REVERSAL", "Remittance reversed"
 
     placement = models.ForeignKey(Placement, on_delete=models.PROTECT, related_name="records")
     kind = models.CharField(max_length=10, choices=Kind)

@@ -19,6 +19,7 @@ from invoicing.collections.proposing import propose
 from invoicing.collections.recovering import RemittanceRefused, WriteOffRefused, book_remittance, write_off
 from invoicing.collections.reminders import remind
 from invoicing.collections.restoring import SuspensionRefused, restore_account, restore_paid, suspend_account
+from invoicing.collections.reversing import recover_debt, reverse_remittance
 from invoicing.collections.suspension import suspend
 from invoicing.collections.telling import tell_platform
 
@@ -43,11 +44,13 @@ __all__ = [
     "propose",
     "recall_placement",
     "record_notices",
+    "recover_debt",
     "remind",
     "renew_secret",
     "restore_account",
     "restore_paid",
     "retry_notice",
+    "reverse_remittance",
     "suspend",
     "suspend_account",
     "tell_platform",

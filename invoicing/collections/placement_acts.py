@@ -3,7 +3,7 @@
 from django import forms
 
 from invoicing.collections.acts import APPROVE, today_for
-from invoicing.collections.models import Placement
+from invoicing.collections.models import Placement, PlacementRecord
 from invoicing.collections.operations import (
     RemittanceRefused,
     WriteOffRefused,
@@ -11,14 +11,20 @@ from invoicing.collections.operations import (
     book_remittance,
     decline_placement,
     recall_placement,
+    recover_debt,
+    reverse_remittance,
     write_batches,
     write_off,
 )
+from invoicing.collections.recovering import REFERENCE_LENGTH, reversal_of
+from invoicing.collections.reversing import written_off_of
 from invoicing.invoices.models import Invoice
 from invoicing.money import format_money
 from invoicing.pages.acts import Act, ActForm, Asked, DayInput, WhyForm
 from invoicing.payments.acts import amount_field
-from invoicing.payments.queries import owing_of
+from invoicing.payments.models import Payment
+from invoicing.payments.queries import owing_of, unallocated
+from invoicing.payments.queues import with_rest
 from invoicing.sellers.models import Seller
 from invoicing.sellers.queries import today_of
 
@@ -69,7 +75,7 @@ def _recall(asked: Asked) -> str:
 class RemittanceForm(ActForm):
     collected = amount_field("Collected, gross", "What the debtor paid the agency.", required=True)
     commission = amount_field("Commission kept by the agency", required=True)
-    reference = forms.CharField(label="The agency's reference", max_length=60)
+    reference = forms.CharField(label="The agency's reference", max_length=REFERENCE_LENGTH)
     on = forms.DateField(label="Day on which it came", widget=DayInput())
     rest_is_credit = forms.BooleanField(
         label="What is more than is with the agency becomes the customer's credit", required=False
@@ -79,6 +85,28 @@ class RemittanceForm(ActForm):
 def _remit(asked: Asked) -> str:
     record = book_remittance(placement=asked.row, actor=asked.actor, now=asked.now, **asked.values)
     return f"Remittance over {format_money(record.amount, asked.row.currency)} is booked."
+
+
+def _standing(placement: Placement) -> list[PlacementRecord]:
+    """Remittances that were not reversed."""
+    remitted = placement.records.filter(kind=PlacementRecord.Kind.REMITTANCE).order_by("pk")
+    return [one for one in remitted if reversal_of(one) is None]
+
+
+class ReversalForm(WhyForm):
+    remittance = forms.ChoiceField(label="Which remittance")
+
+    def prepare(self) -> None:
+        self.choose("remittance", [
+            (one.pk, f"{one.note}, {format_money(one.amount, self.row.currency)}, {one.on:%-d %b %Y}")
+            for one in _standing(self.row)
+        ])  # fmt: skip
+
+
+def _reverse(asked: Asked) -> str:
+    remittance = asked.row.records.get(pk=asked.values["remittance"])
+    reverse_remittance(remittance=remittance, why=asked.values["why"], actor=asked.actor, now=asked.now)
+    return f"Remittance {remittance.note} is reversed: what it settled is open again."
 
 
 class WriteOffForm(WhyForm):
@@ -97,6 +125,36 @@ def _write_off(asked: Asked) -> str:
     invoice = Invoice.objects.get(pk=asked.values["invoice"])
     write_off(invoice=invoice, why=asked.values["why"], amount=asked.values["amount"], actor=asked.actor, now=asked.now)
     return f"Invoice {invoice.number} is given up, as far as was asked."
+
+
+class RecoverForm(WhyForm):
+    invoice = forms.ChoiceField(label="Which invoice")
+    money = forms.ChoiceField(label="With which money", required=False)
+    amount = amount_field("Amount", "Empty: as much as was written off and is there.")
+
+    def prepare(self) -> None:
+        given_up = written_off_of(self.row.pk)
+        found = Invoice.objects.in_bulk(list(given_up))
+        self.choose("invoice", [
+            (pk, f"{found[pk]}, {format_money(amount, found[pk].currency)} written off")
+            for pk, amount in given_up.items()
+        ])  # fmt: skip
+        payments = with_rest().filter(account_id=self.row.pk).order_by("-pk")[:50]
+        self.choose("money", [
+            *((one.pk, f"Payment {one.pk}, {one.on:%-d %b %Y}, {format_money(unallocated(one.pk), one.currency)} left")
+              for one in payments),
+            ("", "Credit that came from no payment"),
+        ])  # fmt: skip
+
+
+def _recover(asked: Asked) -> str:
+    invoice = Invoice.objects.get(pk=asked.values["invoice"])
+    payment = Payment.objects.get(pk=asked.values["money"]) if asked.values["money"] else None
+    recover_debt(
+        invoice=invoice, payment=payment, amount=asked.values["amount"], why=asked.values["why"], actor=asked.actor,
+        now=asked.now,
+    )  # fmt: skip
+    return f"The money pays invoice {invoice.number}, which was written off: it is no bad debt by so much."
 
 
 WRITE_OFF = "invoicing.write_off"
@@ -120,6 +178,11 @@ PLACEMENT_ACTS = (
         RemittanceForm, "Book the remittance", offered=lambda one: one.placed_on is not None,
     ),
     Act(
+        "reverse-remittance", "Reverse a remittance…", "invoicing.book_remittance", _reverse, REFUSALS,
+        "One that was booked by mistake: what it settled is open again, and its reference may be booked anew.",
+        ReversalForm, "Reverse the remittance", danger=True, offered=lambda one: bool(_standing(one)),
+    ),
+    Act(
         "write-off", "Write off…", WRITE_OFF, _write_off, REFUSALS, "What is open is given up as a bad debt.",
         WriteOffForm, "Write it off", danger=True, offered=lambda one: one.state == State.PLACED,
     ),
@@ -136,5 +199,10 @@ WRITE_OFF_ACCOUNT_ACTS = (
         "write-off-invoice", "Write off an invoice…", WRITE_OFF, _write_off, REFUSALS,
         "What is open of it is given up as a bad debt.", WriteOffForm, "Write it off", danger=True,
         offered=lambda account: bool(owing_of(account.pk)),
+    ),
+    Act(
+        "recover", "Recover a written-off invoice…", WRITE_OFF, _recover, REFUSALS,
+        "Money came for what was given up: book it first, then use it here. The bad debt is less by so much.",
+        RecoverForm, "Recover it", offered=lambda account: bool(written_off_of(account.pk)),
     ),
 )  # fmt: skip

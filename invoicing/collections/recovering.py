@@ -55,14 +55,16 @@ def book_remittance(
     with the agency is the customer's credit, if `rest_is_credit` says that this is meant.
 
     :raises NotPermitted: unless the actor may book remittances
-    :raises RemittanceRefused: if the reference was booked, the amounts cannot be, or the account was never placed
+    :raises RemittanceRefused: if the reference was booked and stands, the amounts or the day cannot be, or the
+        account was never placed
     """
     actor.require(MAY_BOOK)
     reference = reference.strip()
-    lock_billing(placement.account_id)
+    today = today_of(lock_billing(placement.account_id).seller, now=now)
     placement = Placement.objects.select_for_update(no_key=True).get(pk=placement.pk)
-    source = f"remittance:{placement.pk}:{reference}"
-    _check_remittance(placement, collected, commission, reference, source)
+    _check_remittance(placement, collected, commission, reference)
+    _check_day(placement, on, today)
+    source = _source(placement, reference)
     parts, over = _settled_by(placement, collected, rest_is_credit=rest_is_credit)
     sides = _remitted(collected, commission, parts, over)
     post(
@@ -97,12 +99,10 @@ def _is_placed(placement: Placement) -> bool:
     return placement.state == State.PLACED
 
 
-def _check_remittance(
-    placement: Placement, collected: Decimal, commission: Decimal, reference: str, source: str
-) -> None:
+def _check_remittance(placement: Placement, collected: Decimal, commission: Decimal, reference: str) -> None:
     if not reference or len(reference) > REFERENCE_LENGTH:
         raise RemittanceRefused(f"Give the agency's reference, of at most {REFERENCE_LENGTH} letters.")
-    if booked := PlacementRecord.objects.filter(key=source).first():
+    if booked := next((one for one in _booked(placement, reference) if not reversal_of(one)), None):
         raise RemittanceRefused(f"Remittance {reference} was booked on {booked.on} by {booked.made_by}.")
     if placement.placed_on is None:
         raise RemittanceRefused(f"Account {placement.account} was not handed over by {placement}.")
@@ -111,6 +111,30 @@ def _check_remittance(
         raise RemittanceRefused(
             f"What was collected is an amount above zero, and the commission a part of it, in {placement.currency}."
         )
+
+
+def _check_day(placement: Placement, on: date, today: date) -> None:
+    if not placement.placed_on <= on <= today:
+        raise RemittanceRefused(
+            f"A remittance comes between the hand-over, {placement.placed_on}, and today, {today}: not on {on}."
+        )
+
+
+def _booked(placement: Placement, reference: str) -> list[PlacementRecord]:
+    """Remittances of a placement under a reference, those that were reversed too."""
+    remitted = PlacementRecord.objects.filter(placement=placement, kind=PlacementRecord.Kind.REMITTANCE)
+    return list(remitted.filter(note=reference).order_by("pk"))
+
+
+def _source(placement: Placement, reference: str) -> str:
+    """What was reversed may be booked again under its reference."""
+    before = len(_booked(placement, reference))
+    return f"remittance{f'-{before + 1}' if before else ''}:{placement.pk}:{reference}"
+
+
+def reversal_of(remittance: PlacementRecord) -> PlacementRecord | None:
+    """What took a remittance back."""
+    return PlacementRecord.objects.filter(key=f"remittance-reversed:{remittance.pk}").first()
 
 
 def _remitted(collected: Decimal, commission: Decimal, parts: dict[int, Decimal], over: Decimal) -> list[Side]:

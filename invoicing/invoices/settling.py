@@ -66,13 +66,18 @@ def use_credit(invoice_ids: Sequence[int], account_ids: Sequence[int], *, now: d
         cursor.execute(USE_CREDIT, {"ids": array_of(invoice_ids), "accounts": array_of(account_ids), "now": now})
 
 
-# What a credit note takes back beyond what is open is not lost: of what is with the agency it takes from there, and
-# what was paid is the customer's again, from the latest payments first.
+# What a credit note takes back beyond what is open is not lost: of what is with the agency it takes from there, what
+# was given up is no bad debt any more, and what was paid is the customer's again, from the latest payments first.
 GIVE_BACK = """
-WITH over AS (
-    SELECT o.invoice_id, o.account_id, o.currency, least(-o.amount, o.placed) AS placed,
-        -o.amount - least(-o.amount, o.placed) AS amount
-    FROM invoicing_openinvoice o WHERE o.invoice_id = %(invoice)s AND o.amount < 0
+WITH bad AS (
+    SELECT greatest(coalesce(sum(amount), 0), 0) AS debt
+    FROM invoicing_posting WHERE invoice_id = %(invoice)s AND ledger_account = 'BAD_DEBT'
+), whole AS (
+    SELECT o.*, least(-o.amount, o.placed) AS from_agency, least(-o.amount - least(-o.amount, o.placed), debt) AS lost
+    FROM invoicing_openinvoice o CROSS JOIN bad WHERE o.invoice_id = %(invoice)s AND o.amount < 0
+), over AS (
+    SELECT invoice_id, account_id, currency, from_agency AS placed, lost, -amount - from_agency - lost AS amount
+    FROM whole
 ), paid AS (
     SELECT p.payment_id, -sum(p.amount) AS rest, max(p.id) AS latest
     FROM invoicing_posting p
@@ -89,6 +94,8 @@ WITH over AS (
     FROM over WHERE over.amount > coalesce((SELECT max(high) FROM stretch), 0)
     UNION ALL
     SELECT 'COLLECTIONS', NULL, placed FROM over WHERE placed > 0
+    UNION ALL
+    SELECT 'BAD_DEBT', NULL, lost FROM over WHERE lost > 0
 ), entry AS (
     INSERT INTO invoicing_ledgerentry (account_id, source, kind, currency, "on", at)
     SELECT account_id, %(source)s, 'APPLICATION', currency, %(on)s, %(now)s FROM over

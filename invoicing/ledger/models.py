@@ -52,7 +52,9 @@ class LedgerEntry(models.Model):
         MIGRATION = "MIGRATION", "Migration credit"
         PLACEMENT = "PLACEMENT", "Handed to the agency"
         REMITTANCE = "REMITTANCE", "Agency remittance"
+        REMITTANCE_REVERSAL = "REMITTANCE_REVERSAL", "Agency remittance reversed"
         WRITE_OFF = "WRITE_OFF", "Write-off"
+        RECOVERY = "RECOVERY", "Written-off debt recovered"
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="ledger_entries", db_index=False)
     source = models.CharField(max_length=80)

@@ -151,9 +151,8 @@ _STATUS = """
         EXISTS (SELECT FROM invoicing_paymenttarget t WHERE t.invoice_id = i.id AND t.is_open),
         coalesce((SELECT -sum(c.total) FROM invoicing_invoice c
             WHERE c.corrects_id = i.id AND c.status = 'ISSUED'), 0),
-        coalesce((SELECT -sum(p.amount) FROM invoicing_posting p JOIN invoicing_ledgerentry e ON e.id = p.entry_id
-            WHERE p.invoice_id = i.id AND e.kind = 'WRITE_OFF'
-                AND p.ledger_account IN ('RECEIVABLE', 'COLLECTIONS')), 0)
+        coalesce((SELECT sum(p.amount) FROM invoicing_posting p
+            WHERE p.invoice_id = i.id AND p.ledger_account = 'BAD_DEBT'), 0)
     FROM invoicing_invoice i LEFT JOIN invoicing_openinvoice o ON o.invoice_id = i.id
     WHERE i.id = ANY(%s::bigint[]) AND i.status = 'ISSUED' AND i.kind = 'INVOICE'
 """

@@ -176,6 +176,8 @@ _OF_PAYMENTS = {
 _OTHERS = {
     _Kind.OPENING: "Balance brought over",
     _Kind.REMITTANCE: "Paid through the collections agency",
+    _Kind.REMITTANCE_REVERSAL: "Payment through the collections agency taken back",
     _Kind.WRITE_OFF: "Written off",
+    _Kind.RECOVERY: "Written off before, and paid after all",
     _Kind.DEPOSIT: "Deposit returned",
 }

@@ -116,4 +116,33 @@ CHECKS_OF_COLLECTIONS = [
         """,
         "{0}: {1} was remitted with a commission of {2}, and {3} with {4} was posted.",
     ),
+    (
+        "each reversal of a remittance is posted once, and takes back what was remitted",
+        """
+        SELECT coalesce(r.key, e.source), coalesce(r.amount, 0), coalesce(m.amount, 0), coalesce(-p.amount, 0)
+        FROM (SELECT * FROM invoicing_placementrecord WHERE kind = 'REVERSAL') r
+        FULL JOIN (SELECT * FROM invoicing_ledgerentry WHERE kind = 'REMITTANCE_REVERSAL') e ON e.source = r.key
+        LEFT JOIN invoicing_placementrecord m
+            ON m.kind = 'REMITTANCE' AND 'remittance-reversed:' || m.id = r.key AND m.placement_id = r.placement_id
+        LEFT JOIN LATERAL (
+            SELECT sum(amount) AS amount FROM invoicing_posting
+            WHERE entry_id = e.id AND ledger_account IN ('GATEWAY_CLEARING', 'COMMISSION')
+        ) p ON true
+        WHERE r.amount IS DISTINCT FROM -p.amount OR r.amount IS DISTINCT FROM m.amount
+        ORDER BY 1
+        """,
+        "{0}: {1} was reversed, {2} was remitted and {3} was posted.",
+    ),
+    (
+        "no more of an invoice is recovered than was written off",
+        """
+        SELECT coalesce(i.number, 'none'), p.currency, -sum(p.amount)
+        FROM invoicing_posting p LEFT JOIN invoicing_invoice i ON i.id = p.invoice_id
+        WHERE p.ledger_account = 'BAD_DEBT'
+        GROUP BY p.invoice_id, i.number, p.currency
+        HAVING sum(p.amount) < 0
+        ORDER BY 1
+        """,
+        "Invoice {0}: {2} {1} more was recovered than was ever written off.",
+    ),
 ]

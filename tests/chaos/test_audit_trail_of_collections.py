@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -20,13 +19,16 @@ from invoicing.collections import (
     recovering,
     reminders,
     restoring,
+    reversing,
     suspension,
     telling,
     writing,
 )
-from invoicing.collections.models import Placement, PlatformEndpoint, PlatformNotice
+from invoicing.collections.models import Placement, PlacementRecord, PlatformEndpoint, PlatformNotice
+from invoicing.invoices.models import Invoice
+from invoicing.payments.models import Payment
 from tests.chaos.results import row_hashes
-from tests.invoicing.collections.factories import MIA, NOBODY, NOW, at, invoice, pay
+from tests.invoicing.collections.factories import MIA, NOBODY, NOW, at, invoice, money, pay
 from tests.invoicing.collections.test_placements import RIPE, daily, handed
 from tests.invoicing.collections.test_suspension import WARN
 from tests.invoicing.factories import customer
@@ -34,7 +36,7 @@ from tests.invoicing.factories import customer
 pytestmark = pytest.mark.django_db
 MODULES = (
     batch_files, following, handing_over, holds, placing, platform, proposing, recovering, reminders, restoring,
-    suspension, telling, writing,
+    reversing, suspension, telling, writing,
 )  # fmt: skip
 # What an operation calls once it has asked for the right: it writes the entry, or its caller does.
 STEPS = {"write", "recall_all", "close_all", "audit_all", "recall_held"}
@@ -69,6 +71,19 @@ def paid_placement() -> Placement:
     made, one = handed()
     pay(made, on=RIPE)
     return one
+
+
+def a_remittance() -> PlacementRecord:
+    return recovering.book_remittance(
+        placement=handed()[1], collected=Decimal(60), commission=Decimal(15), reference="R-1", on=RIPE, actor=MIA,
+        now=at(RIPE),
+    )  # fmt: skip
+
+
+def a_written_off_invoice() -> tuple[Invoice, Payment]:
+    made = invoice()
+    recovering.write_off(invoice=made, actor=MIA, **WHY)
+    return made, money(made.account, "100", on=RIPE)
 
 
 ON: dict[str, Any] = {"on": RIPE, "now": at(RIPE)}
@@ -113,9 +128,16 @@ CALLS: dict[str, tuple[Callable, Callable]] = {
     "book_remittance": (
         lambda: handed()[1],
         lambda one, actor: recovering.book_remittance(
-            placement=one, collected=Decimal(60), commission=Decimal(15), reference="R-1", on=date(2026, 4, 20),
-            actor=actor, now=NOW,
+            placement=one, collected=Decimal(60), commission=Decimal(15), reference="R-1", on=RIPE, actor=actor,
+            now=NOW,
         ),
+    ),
+    "reverse_remittance": (
+        a_remittance, lambda one, actor: reversing.reverse_remittance(remittance=one, actor=actor, **WHY),
+    ),
+    "recover_debt": (
+        a_written_off_invoice,
+        lambda one, actor: reversing.recover_debt(invoice=one[0], payment=one[1], actor=actor, **WHY),
     ),
     "write_off": (invoice, lambda one, actor: recovering.write_off(invoice=one, actor=actor, **WHY)),
 }  # fmt: skip

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from accounts.actors import Actor, ActorKind, Channel
 from accounts.models import Account
-from invoicing.collections.models import Placement
+from invoicing.collections.models import Placement, PlacementRecord
 from invoicing.collections.operations import (
     RemittanceRefused,
     WriteOffRefused,
@@ -30,12 +30,15 @@ from invoicing.collections.operations import (
     follow_up,
     propose,
     recall_placement,
+    recover_debt,
+    reverse_remittance,
     write_off,
 )
 from invoicing.invoices.credit_notes import CreditRefused, credit_invoice, creditable_lines
 from invoicing.invoices.deposits import DepositRefused, release_deposit
 from invoicing.invoices.models import Invoice, InvoiceLine
 from invoicing.invoices.operations import issue_drafts
+from invoicing.ledger.models import LedgerEntry
 from invoicing.payments.gateways.demo import DemoGateway, SetClock
 from invoicing.payments.gateways.faults import Fault, Told
 from invoicing.payments.gateways.registry import installed
@@ -365,6 +368,24 @@ class MoneyIn(RuleBasedStateMachine):
             self.done_or_refused("write off", lambda: write_off(
                 invoice=invoice, why="Bankrupt.", actor=MIA, now=self.now, amount=amount))  # fmt: skip
 
+    @precondition(lambda self: PlacementRecord.objects.filter(kind="REMITTANCE").exists())
+    @rule(which=which)
+    def a_remittance_is_reversed(self, which: int) -> None:
+        if remittance := self.one_of(PlacementRecord.objects.filter(kind="REMITTANCE"), which):
+            self.done_or_refused("reverse", lambda: reverse_remittance(
+                remittance=remittance, why="Booked by mistake.", actor=MIA, now=self.now))  # fmt: skip
+
+    @rule(which=which, cents=cents)
+    def what_was_written_off_is_paid_after_all(self, which: int, cents: int) -> None:
+        given_up = LedgerEntry.objects.filter(kind="WRITE_OFF").values("postings__invoice_id")
+        if invoice := self.one_of(Invoice.objects.filter(pk__in=given_up), which):
+            check = book_payment(
+                invoice.account, kind="CHECK", amount=amount_of(cents), currency=invoice.currency, invoices=[],
+                reference=f"w{next(self.numbers)}", received_on=self.today, actor=MIA, now=self.now,
+            )  # fmt: skip
+            self.done_or_refused("recover", lambda: recover_debt(
+                invoice=invoice, payment=check, why="It came.", actor=MIA, now=self.now))  # fmt: skip
+
     @invariant()
     def the_books_are_in_order(self) -> None:
         assert {name: found for name, sql in WRONG.items() if (found := rows(sql))} == {}
@@ -383,6 +404,7 @@ class TestMoneyInAnyOrder:
         for name in (
             "issue", "credit", "charge", "check", "allocate", "take back", "refund", "return",
             "chargeback", "won", "lost", "hand over", "remittance", "write off", "recall",
+            "reverse", "recover",
         ):  # fmt: skip
             assert MoneyIn.done[name], f"“{name}” never happened: {MoneyIn.done}"
 

@@ -10,11 +10,14 @@ from accounts.actors import NotPermitted
 from accounts.refusals import BadValue
 from invoicing.collections.models import Placement
 from invoicing.collections.recovering import RemittanceRefused, WriteOffRefused, book_remittance, write_off
+from invoicing.invoices.credit_notes import credit_invoice
+from invoicing.invoices.models import Invoice
 from invoicing.ledger.models import Posting
 from invoicing.payments.models import Payment
+from invoicing.periods import DAY
 from tests.chaos.at_once import at_once, failures
 from tests.invoicing.collections.factories import MIA, NOBODY, at, invoice, open_of, pay, pending
-from tests.invoicing.collections.test_placements import RIPE, follow, handed, records
+from tests.invoicing.collections.test_placements import CLERK, RIPE, follow, handed, records
 from tests.invoicing.factories import customer
 
 D = Decimal
@@ -22,13 +25,19 @@ NOW = at(RIPE)
 
 
 def remitted(placement, collected="60", commission="15", **values):
-    given = {"reference": "R-1", "on": date(2026, 4, 20), "actor": MIA, "now": NOW}
+    given = {"reference": "R-1", "on": RIPE, "actor": MIA, "now": NOW}
     return book_remittance(placement=placement, collected=D(collected), commission=D(commission), **(given | values))
 
 
 def written_off(of, amount=None, **values):
     given = {"why": "Bankrupt.", "actor": MIA, "now": NOW, "amount": D(amount) if amount else None}
     return write_off(invoice=of, **(given | values))
+
+
+def credited(of, amount) -> Invoice:
+    return credit_invoice(
+        invoice=of, actor=CLERK, now=NOW, reason="Not ordered.", amounts={of.lines.get().pk: D(amount)}
+    )
 
 
 def balances(account) -> dict[str, Decimal]:
@@ -51,7 +60,7 @@ class TestBookRemittance:
     def test_refuses_a_reference_that_was_booked(self):
         _, one = handed()
         remitted(one)
-        with pytest.raises(RemittanceRefused, match="R-1 was booked on 2026-04-20 by Mia Manager"):
+        with pytest.raises(RemittanceRefused, match="R-1 was booked on 2026-03-31 by Mia Manager"):
             remitted(one)
         remitted(one, "10", "0", reference="R-2")
         assert balances(one.account)["COLLECTIONS"] == D(30)
@@ -98,6 +107,12 @@ class TestBookRemittance:
         with pytest.raises(RemittanceRefused, match="was not handed over"):
             remitted(one)
 
+    @pytest.mark.parametrize("on", [RIPE - DAY, RIPE + DAY])
+    def test_of_a_day_before_the_hand_over_or_to_come_is_refused(self, on):
+        _, one = handed()
+        with pytest.raises(RemittanceRefused, match="comes between the hand-over, 2026-03-31, and today, 2026-03-31"):
+            remitted(one, on=on)
+
     def test_needs_the_right(self):
         _, one = handed()
         with pytest.raises(NotPermitted):
@@ -143,6 +158,16 @@ class TestWriteOff:
     def test_of_another_amount_than_is_open_is_refused(self, amount):
         with pytest.raises(WriteOffRefused):
             write_off(invoice=invoice(), why="Bankrupt.", actor=MIA, now=NOW, amount=D(amount))
+
+    def test_of_what_is_credited_later_is_no_credit_of_the_customers(self):
+        """The customer has paid 60 of 100: that the rest was never owed gives it nothing."""
+        made = invoice()
+        pay(made, "60", on=date(2026, 3, 10))
+        written_off(made)
+        credited(made, "70")
+        found = balances(made.account)
+        assert (found.get("BAD_DEBT", D(0)), found["CUSTOMER_CREDIT"]) == (D(0), D(-30))
+        assert open_of(made) == (D(0), D(0))
 
     def test_waits_for_a_payment_under_way(self):
         made = invoice()

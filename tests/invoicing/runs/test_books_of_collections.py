@@ -1,6 +1,5 @@
 """`manage.py check_books` on what is with the agency: each fault is planted by raw SQL, seen, and said in one line."""
 
-from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -8,6 +7,7 @@ from django.db import connection
 
 from invoicing.collections.models import Placement, PlacementBatch, PlacementRecord
 from invoicing.collections.recovering import book_remittance, write_off
+from invoicing.collections.reversing import reverse_remittance
 from invoicing.runs.books import differences_in_books
 from invoicing.runs.books_of_collections import CHECKS_OF_COLLECTIONS
 from tests.invoicing.collections.factories import MIA, at, pay
@@ -24,7 +24,7 @@ def agency(documents_root):
     follow()
     collected, second = handed(amount="70")
     book_remittance(
-        placement=second, collected=Decimal(20), commission=Decimal(5), reference="R-1", on=date(2026, 4, 20),
+        placement=second, collected=Decimal(20), commission=Decimal(5), reference="R-1", on=RIPE,
         actor=MIA, now=at(RIPE),
     )  # fmt: skip
     write_off(invoice=collected, amount=Decimal(10), why="Bankrupt.", actor=MIA, now=at(RIPE))
@@ -33,6 +33,16 @@ def agency(documents_root):
         for table in ("ledgerentry", "posting", "placement", "placementrecord"):
             cursor.execute(f"ALTER TABLE invoicing_{table} DISABLE TRIGGER USER")
     return paid, first, second
+
+
+@pytest.fixture
+def reversal():
+    """Asked for before the triggers are off: a remittance that was booked by mistake, and taken back."""
+    _, one = handed(amount="30")
+    remitted = book_remittance(
+        placement=one, collected=Decimal(30), commission=Decimal(0), reference="R-9", on=RIPE, actor=MIA, now=at(RIPE)
+    )
+    return reverse_remittance(remittance=remitted, why="Not ours.", actor=MIA, now=at(RIPE))
 
 
 @pytest.fixture
@@ -115,6 +125,24 @@ class TestCheckBooks:
         assert said() == [
             f"{record.key}: 0 was remitted with a commission of 0, and 20.000000 with 5.000000 was posted."
         ]
+
+    @pytest.mark.parametrize(("change", "says"), [
+        ("amount = 31", "31.000 was reversed, 30.000 was remitted and 30.000000 was posted"),
+        ("key = 'remittance-reversed:0'", "30.000 was reversed, 0 was remitted and 0 was posted"),
+    ])  # fmt: skip
+    def test_sees_a_reversal_that_takes_back_something_else(self, reversal, agency, change, says):
+        plant(f"UPDATE invoicing_placementrecord SET {change} WHERE id = {reversal.pk}")
+        reversal.refresh_from_db()
+        assert f"{reversal.key}: {says}." in said()
+
+    def test_sees_more_recovered_than_was_written_off(self, agency):
+        collected = agency[2].invoices.get().invoice
+        plant(
+            "UPDATE invoicing_posting SET amount = -amount"
+            f" WHERE ledger_account = 'BAD_DEBT' AND invoice_id = {collected.pk}"
+        )
+        sentence = f"Invoice {collected.number}: 10.000000 USD more was recovered than was ever written off."
+        assert sentence in said()
 
     def test_has_a_test_for_each_check(self):
         tests = [name for name in dir(type(self)) if name.startswith("test_sees")]
