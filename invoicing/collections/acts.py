@@ -120,12 +120,21 @@ SUSPENSION_ACCOUNT_ACTS = (
 
 class SweepForm(ActForm):
     seller = forms.ModelChoiceField(Seller.objects.order_by("name", "pk"), empty_label=None)
-    on = forms.DateField(label="For which day", widget=DayInput(), help_text="A past day makes up for what was missed.")
+    on = forms.DateField(label="For which day", widget=DayInput(), help_text="Today makes up for what was missed.")
 
     def prepare(self) -> None:
         seller = Seller.objects.order_by("-is_default", "pk").first()
         if seller:
             self.initial.update({"seller": seller, "on": today_of(seller, now=self.now)})
+
+
+def _only_today_or_before(asked: Asked) -> None:
+    """A day that has not come may be looked at; nobody is dunned, suspended or handed over before it."""
+    today = today_of(asked.values["seller"], now=asked.now)
+    if asked.values["on"] > today:
+        raise BadValue(
+            "on", f"That day has not come. Take today, {today:%-d %B %Y} where the seller is, or look without doing it."
+        )
 
 
 def _in_words(swept: Swept) -> Facts:
@@ -151,9 +160,13 @@ def _hand_off(asked: Asked, *, dry_run: bool) -> Swept:
 
 
 def _act_of(name: str, label: str, permission: str, sweep: Any, explanation: str, button: str) -> Act:
+    def perform(asked: Asked) -> str:
+        _only_today_or_before(asked)
+        return f"Done: {sweep(asked, dry_run=False)}."
+
     return Act(
-        name, label, permission, lambda asked: f"Done: {sweep(asked, dry_run=False)}.", REFUSALS, explanation,
-        SweepForm, button, preview=lambda asked: _in_words(sweep(asked, dry_run=True)),
+        name, label, permission, perform, REFUSALS, explanation, SweepForm, button,
+        preview=lambda asked: _in_words(sweep(asked, dry_run=True)),
     )  # fmt: skip
 
 
@@ -190,8 +203,8 @@ NOTICE_ACTS = (
     ),
     Act(
         "by-hand", "Done by hand…", "invoicing.retry_notice", _by_hand, REFUSALS,
-        "Somebody has done on the platform what it says.", WhyForm, "It is done",
-        offered=lambda notice: notice.state == PlatformNotice.State.PENDING,
+        "Somebody has done on the platform what it says, or it holds no more.", WhyForm, "It is done",
+        offered=lambda notice: notice.state != PlatformNotice.State.TOLD,
     ),
 )  # fmt: skip
 

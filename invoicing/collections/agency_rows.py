@@ -13,11 +13,12 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Prefetch, Q, Sum
 
+from accounts.actors import Role
 from accounts.models import Contact
 from invoicing.collections.models import Hold, Placement, PlacementBatch, PlacementInvoice, PlacementRecord
 from invoicing.ledger.models import LedgerAccount, LedgerEntry, Posting
 from invoicing.money import ZERO, round_money
-from invoicing.payments.models import Payment
+from invoicing.payments.models import Chargeback, Payment
 from invoicing.periods import DAY
 from invoicing.sellers.addresses import printed_address
 from invoicing.sellers.models import Seller
@@ -30,8 +31,14 @@ HEADER = (
 )  # fmt: skip
 # 1006.34(b)(3)(i): the date of the last statement or invoice that the creditor gave the consumer.
 LAST_STATEMENT = "last statement date (invoice)"
+_TOLD_OF_BILLING = (Role.PRIMARY, Role.PRIMARY_BILLING, Role.BILLING)
 AMOUNTS = frozenset({9, 10, 11, 12, 13, 14, 18})
 UPDATE_HEADER = ("placement", "account", "currency", "date", "what", "amount", "note")
+
+
+_NOT_PAID = (
+    LedgerEntry.Kind.CREDIT_NOTE, LedgerEntry.Kind.INVOICE, LedgerEntry.Kind.WRITE_OFF, LedgerEntry.Kind.RECOVERY,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,7 @@ def _itemized(placements: Sequence[Placement], batch: PlacementBatch) -> dict[in
         one = of_invoice[invoice_id]
         if day <= on[one.pk]:
             then[one.pk] += total
-        elif kind not in (LedgerEntry.Kind.CREDIT_NOTE, LedgerEntry.Kind.INVOICE, LedgerEntry.Kind.WRITE_OFF):
+        elif kind not in _NOT_PAID:
             paid[one.pk] -= total
     return {one.pk: Itemized(on[one.pk], then[one.pk], paid[one.pk]) for one in placements}
 
@@ -124,18 +131,28 @@ def _last_payments(account_ids: Collection[int], batch: PlacementBatch) -> Mappi
 
 
 def _contacts(account_ids: Collection[int]) -> dict[int, list[str]]:
+    """AUTH-4: those with whom the account's billing may be spoken of, and nobody else."""
     found: dict[int, list[str]] = defaultdict(list)
-    for one in Contact.objects.filter(account_id__in=account_ids).order_by("account_id", "pk"):
+    may_know = Contact.objects.filter(account_id__in=account_ids, roles__role__in=_TOLD_OF_BILLING).distinct()
+    for one in may_know.order_by("account_id", "pk"):
         found[one.account_id].append(f"{one.name} <{one.email}>" + (f" {one.phone}" if one.phone else ""))
     return found
 
 
 def _disputed(account_ids: Collection[int], batch: PlacementBatch) -> set[int]:
-    """Accounts that dispute anything at all; what they dispute is not in the file."""
+    """
+    Accounts that disputed anything at all when they were handed over, here or at their card's bank; what they dispute
+    is not in the file.
+    """
+    at = batch.approved_at
     holds = Hold.objects.filter(
-        Q(until_on=None) | Q(until_on__gte=batch.on), account_id__in=account_ids, kind=Hold.Kind.DISPUTE, lifted_at=None
+        Q(until_on=None) | Q(until_on__gte=batch.on), Q(lifted_at=None) | Q(lifted_at__gt=at),
+        account_id__in=account_ids, kind=Hold.Kind.DISPUTE, placed_at__lte=at,
+    )  # fmt: skip
+    at_the_bank = Chargeback.objects.filter(
+        Q(closed_at=None) | Q(closed_at__gt=at), account_id__in=account_ids, opened_at__lte=at
     )
-    return set(holds.values_list("account_id", flat=True))
+    return {*holds.values_list("account_id", flat=True), *at_the_bank.values_list("account_id", flat=True)}
 
 
 def update_rows(on: date, *, seller: Seller) -> list[list[Any]]:

@@ -80,6 +80,8 @@ def _write(batch: PlacementBatch, now: datetime) -> None:
     files[SUMS] = "".join(f"{sha256(content)}  {name}\n" for name, content in sorted(files.items())).encode()
     for name, content in files.items():
         write_whole(settings.DOCUMENTS_ROOT / folder / name, content)
+    if MISSING not in files:  # an attempt that a crash cut off may have missed what is drawn now
+        (settings.DOCUMENTS_ROOT / folder / MISSING).unlink(missing_ok=True)
     batch.path, batch.sha256, batch.written_at = f"{folder}/hand-over-{batch.pk}.csv", sha256(as_csv), now
     batch.save(update_fields=["path", "sha256", "written_at"])
 

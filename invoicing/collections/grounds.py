@@ -5,12 +5,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Sum
 
 from invoicing.collections.models import Suspension
 from invoicing.collections.policy import LEAVE_SUSPENDED, effective_on, suspension_days
 from invoicing.collections.queries import Dunned, UnpaidInvoice, holds_in_force, in_the_way, next_unpaid, unpaid_of
-from invoicing.ledger.models import LedgerEntry
+from invoicing.ledger.models import LedgerAccount, Posting
 from invoicing.prepaid.models import PrepaidBalance, TopUp, TopUpAgreement
 from invoicing.sellers.models import Seller
 
@@ -84,13 +84,14 @@ def _want_credit(found: dict[int, Grounds], people: Collection[int], *, on: date
 
 
 def _written_off(account_ids: Collection[int]) -> set[int]:
-    """Accounts of whose debt something was written off since they were suspended for it."""
+    """Accounts of whose debt something was written off since they were suspended for it, and not recovered."""
     suspended = Suspension.objects.filter(
         account_id__in=list(account_ids), state=Suspension.State.ACTIVE, reason=Suspension.Reason.NON_PAYMENT
     )
-    given_up = LedgerEntry.objects.filter(
-        account=OuterRef("account"), kind=LedgerEntry.Kind.WRITE_OFF, at__gte=OuterRef("made_at")
+    since = Posting.objects.filter(
+        account=OuterRef("account"), ledger_account=LedgerAccount.BAD_DEBT, entry__at__gte=OuterRef("made_at")
     )
+    given_up = since.order_by().values("account").annotate(total=Sum("amount")).filter(total__gt=0)
     return set(suspended.filter(Exists(given_up)).values_list("account_id", flat=True))
 
 

@@ -24,6 +24,7 @@ from invoicing.collections.placement_acts import (
     REFUSALS,
     WRITE_OFF_ACCOUNT_ACTS,
 )
+from invoicing.collections.sweeping import Swept
 from invoicing.money import format_money
 from invoicing.pages.acting import ActingAdmin
 from invoicing.pages.acts import Facts
@@ -31,6 +32,8 @@ from invoicing.pages.cells import NOTHING, Table, account_link, date_words, day,
 from invoicing.pages.money import totals_in_words
 from invoicing.pages.of_accounts import OfAccountsAdmin
 from invoicing.pages.requests import actor_of, attempt
+from invoicing.sellers.models import Seller
+from invoicing.sellers.queries import today_of
 
 BADGES = {
     Placement.State.PROPOSED.label: "warning",
@@ -75,7 +78,13 @@ class PlacementAdmin(OfAccountsAdmin):
         chosen, now = list(queryset.values_list("pk", flat=True)), timezone.now()
 
         def approve() -> str:
-            done = approve_placements(on=now.date(), now=now, actor=actor_of(request), placements=chosen)
+            done = Swept()
+            for seller in Seller.objects.filter(billing_profiles__account__placements__in=chosen).distinct():
+                done.add(
+                    approve_placements(
+                        on=today_of(seller, now=now), now=now, actor=actor_of(request), placements=chosen, seller=seller
+                    )
+                )
             write_batches(now=now)
             return f"Done: {done}."
 

@@ -13,6 +13,7 @@ from accounts.audit import record_change
 from accounts.refusals import BadValue
 from invoicing.catalog.models import BillingTerms
 from invoicing.collections.models import Hold, Placement, PlacementBatch, PlacementInvoice
+from invoicing.collections.policy import is_ripe
 from invoicing.collections.proposing import MAY_APPROVE, NOTHING_LEFT, decline, invoices_in
 from invoicing.collections.queries import Dunned, UnpaidInvoice, dunned, in_the_way, unpaid_of
 from invoicing.collections.sweeping import PAGE, Swept, sweep
@@ -86,7 +87,7 @@ def _hand_over(
 def _left(
     waiting: Sequence[Placement], people: Mapping[int, Dunned], *, on: date
 ) -> dict[int, list[UnpaidInvoice]]:  # fmt: skip
-    """By placement, its invoices of which something is owed and that are in nobody's way."""
+    """By placement, its invoices of which something is owed, that are in nobody's way, and ripe by today's terms."""
     stands = invoices_in(waiting)
     unpaid = unpaid_of(people)
     left_alone = in_the_way([pk for invoices in stands.values() for pk in invoices], on=on)
@@ -98,6 +99,7 @@ def _left(
             and invoice.owed > 0
             and invoice.id not in left_alone
             and invoice.currency == one.currency
+            and is_ripe(invoice.due_on, after_days=people[one.account_id].terms.collections_after_days, on=on)
         ]
         for one in waiting
     }

@@ -35,11 +35,15 @@ def record_notices(drafts: Sequence[NoticeDraft], *, now: datetime) -> None:
     """
     Write what the platform is to be told, in the caller's transaction: once a key and endpoint. Two statements.
 
-    Where no endpoint is on, the notice stands in the console's list, for a person to act on.
+    An endpoint that is off hears it when it is on again: else it would be told of a suspension that waited, and not
+    of the restoration after it. Where none is on, the notice stands in the console's list as well, for a person to
+    act on.
     """
     if not drafts:
         return
-    endpoints: list[PlatformEndpoint | None] = list(PlatformEndpoint.objects.filter(is_on=True).order_by("pk"))
+    endpoints: list[PlatformEndpoint | None] = list(PlatformEndpoint.objects.order_by("pk"))
+    if not any(endpoint is not None and endpoint.is_on for endpoint in endpoints):
+        endpoints.append(None)
     PlatformNotice.objects.bulk_create(
         [
             PlatformNotice(
@@ -51,7 +55,7 @@ def record_notices(drafts: Sequence[NoticeDraft], *, now: datetime) -> None:
                 made_at=now,
             )
             for draft in drafts
-            for endpoint in endpoints or [None]
+            for endpoint in endpoints
         ],
         ignore_conflicts=True,
     )
@@ -138,12 +142,15 @@ def retry_notice(*, notice: PlatformNotice, actor: Actor, now: datetime, why: st
 
     :raises NotPermitted: unless the actor may retry notices
     :raises NotPossibleNow: if it is not parked
-    :raises NoticeRefused: if a later notice of the account overtook it: what it said holds no more
+    :raises NoticeRefused: if a later suspension or restoration of the account overtook it: what it said holds no
+        more. What was paid for and is to start stays so.
     """
     actor.require(MAY_RETRY)
     notice = PlatformNotice.objects.select_for_update(no_key=True).get(pk=notice.pk)
     later = PlatformNotice.objects.filter(account=notice.account_id, endpoint=notice.endpoint_id, pk__gt=notice.pk)
-    if notice.state == PlatformNotice.State.PARKED and later.exclude(event="START").exists():
+    start = PlatformNotice.Event.START
+    may_be_overtaken = notice.state == PlatformNotice.State.PARKED and notice.event != start
+    if may_be_overtaken and later.exclude(event=start).exists():
         raise NoticeRefused(f"{notice} was overtaken by a later notice of the account, so it is not told any more.")
     if move(notice, PlatformNotice.State.PENDING):
         notice.attempts, notice.next_attempt_at, notice.error = 0, None, ""
@@ -157,10 +164,9 @@ def retry_notice(*, notice: PlatformNotice, actor: Actor, now: datetime, why: st
 @transaction.atomic
 def told_by_hand(*, notice: PlatformNotice, actor: Actor, now: datetime, why: str = "") -> PlatformNotice:
     """
-    Somebody has done on the platform what a notice says: it is not told any more.
+    Somebody has done on the platform what a notice says, or has seen that it holds no more: it is told no more.
 
     :raises NotPermitted: unless the actor may retry notices
-    :raises NotPossibleNow: if it is parked: retry it first
     """
     actor.require(MAY_RETRY)
     notice = PlatformNotice.objects.select_for_update(no_key=True).get(pk=notice.pk)

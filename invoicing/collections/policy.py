@@ -69,8 +69,8 @@ def suspension_days(due_on: date, *, after_days: int | None, warning_days: int) 
 
 
 def effective_on(days: SuspensionDays, *, warned_on: date, warning_days: int) -> date:
-    """SUSP-1: a warning that goes out late still gives the days that it promises."""
-    return max(days.suspend_on, warned_on + timedelta(days=warning_days))
+    """SUSP-1: a warning that goes out late still gives the days that it promises, and never less than one."""
+    return max(days.suspend_on, warned_on + timedelta(days=max(warning_days, 1)))
 
 
 def is_ripe(due_on: date, *, after_days: int, on: date) -> bool:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +19,7 @@ from invoicing.ledger.models import LedgerAccount, Posting
 from invoicing.money import ZERO
 from invoicing.payments.models import Chargeback, Payment, PaymentTarget
 from invoicing.sellers.models import Seller
+from invoicing.sellers.queries import today_of
 from invoicing.subscriptions.models import BillingProfile
 
 KIND_OF_HOLD = {
@@ -185,6 +186,18 @@ def dunned(profiles: Iterable[BillingProfile]) -> dict[int, Dunned]:
     """By account, from profiles whose terms, seller and account were read with them."""
     printed: dict[int, dict[str, Any]] = {}
     return {one.account_id: Dunned(one.account, one.terms, one.seller, printed) for one in profiles}
+
+
+def by_day(people: dict[int, Dunned], *, on: date, now: datetime) -> list[tuple[date, dict[int, Dunned]]]:
+    """
+    The accounts by the day for which they are looked at: `on`, or where their seller is further already, its today.
+
+    What was missed is made up for today. Looked at as of a day that is past, what is overdue by now would not be.
+    """
+    found: dict[date, dict[int, Dunned]] = defaultdict(dict)
+    for account_id, who in people.items():
+        found[max(on, today_of(who.seller, now=now))][account_id] = who
+    return sorted(found.items())
 
 
 def next_unpaid(after: int, *, seller: Seller | None, limit: int) -> list[int]:

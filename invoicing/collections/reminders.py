@@ -8,7 +8,15 @@ from typing import NamedTuple
 
 from invoicing.collections.models import Reminder
 from invoicing.collections.policy import stage_on
-from invoicing.collections.queries import Dunned, UnpaidInvoice, dunned, in_the_way, next_unpaid, unpaid_of
+from invoicing.collections.queries import (
+    Dunned,
+    UnpaidInvoice,
+    by_day,
+    dunned,
+    in_the_way,
+    next_unpaid,
+    unpaid_of,
+)
 from invoicing.collections.sweeping import PAGE, Swept, sweep
 from invoicing.collections.wording import reminder_text
 from invoicing.documents.letters import LetterDraft, write_letters
@@ -19,7 +27,7 @@ from invoicing.subscriptions.locking import lock_billings
 
 def remind(*, on: date, now: datetime, seller: Seller | None = None, dry_run: bool = False) -> Swept:
     """
-    Write the reminders of a day: of one seller's accounts, or of all.
+    Write the reminders of a day: of one seller's accounts, or of all. A past day is today.
 
     Safe to run twice and beside itself: the index on (invoice, stage) and the letter's key are the guards. Left alone
     is what is disputed, held, promised, exempt, being paid, or with the agency, and what the account's credit covers.
@@ -37,6 +45,13 @@ class _Due(NamedTuple):
 def _remind(account_ids: Sequence[int], *, on: date, now: datetime) -> Counter[str]:
     """A page of accounts: a constant number of statements, under their locks, so that the amounts are today's."""
     people = dunned(lock_billings(account_ids).values())
+    done: Counter[str] = Counter()
+    for day, some in by_day(people, on=on, now=now):
+        done.update(_day(some, on=day, now=now))
+    return done
+
+
+def _day(people: dict[int, Dunned], *, on: date, now: datetime) -> Counter[str]:
     due = _due(people, on=on)
     drafts = [_draft(people[account_id], reminded, on=on) for account_id, reminded in due.items()]
     letters = {letter.account_id: letter for letter in write_letters(drafts, now=now)}

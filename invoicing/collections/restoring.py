@@ -10,7 +10,7 @@ from accounts.refusals import BadValue
 from invoicing.collections.grounds import Grounds, grounds_of
 from invoicing.collections.models import Suspension
 from invoicing.collections.queries import dunned
-from invoicing.collections.suspension import MAY_SUSPEND, Changes, in_force_of, write
+from invoicing.collections.suspension import MAY_SUSPEND, Changes, in_force_of, warned_of, write
 from invoicing.payments.models import Payment
 from invoicing.sellers.queries import today_of
 from invoicing.subscriptions.locking import lock_billing
@@ -92,7 +92,7 @@ def restore_paid(payment: Payment, *, now: datetime) -> None:
     grounds, in_force = grounds_of(people, on=on), in_force_of(people)
     one, why = in_force[payment.account_id][Suspension.Reason.NON_PAYMENT], grounds[payment.account_id]
     is_active = one.state == Suspension.State.ACTIVE
-    if why.to_stay if is_active else why.to_warn:
+    if why.to_stay if is_active else warned_of(one, why.to_warn):
         return
     one.lifted_by, one.lifted_at, one.lifted_because = schedule().name, now, PAID
     changes = Changes(lifted=[one]) if is_active else Changes(withdrawn=[one])

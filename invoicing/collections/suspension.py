@@ -10,7 +10,7 @@ from accounts.actors import Actor
 from invoicing.collections.grounds import Grounds, grounds_of, next_to_look_at
 from invoicing.collections.models import PlatformNotice, Suspension
 from invoicing.collections.platform import NoticeDraft, record_notices
-from invoicing.collections.queries import Dunned, UnpaidInvoice, dunned
+from invoicing.collections.queries import Dunned, UnpaidInvoice, by_day, dunned
 from invoicing.collections.sweeping import PAGE, Swept, sweep
 from invoicing.collections.wording import restored_text, suspended_text, warning_text
 from invoicing.collections.writing import Done, audit_all
@@ -28,7 +28,7 @@ NO_CREDIT = "The prepaid balance does not cover the monthly charges"
 
 def suspend(*, on: date, now: datetime, actor: Actor, seller: Seller | None = None, dry_run: bool = False) -> Swept:
     """
-    Warn, suspend and restore what is due on a day: of one seller's accounts, or of all.
+    Warn, suspend and restore what is due on a day: of one seller's accounts, or of all. A past day is today.
 
     Non-payment is warned of first and lifted by payment; want of credit (PRE-4) withholds service at once and is
     lifted by credit. What staff suspended for another reason, only staff lifts. Safe to run twice and beside itself.
@@ -62,6 +62,13 @@ class Changes:
 
 def _page(account_ids: Sequence[int], *, on: date, now: datetime, actor: Actor) -> Counter[str]:
     people = dunned(lock_billings(account_ids).values())
+    done: Counter[str] = Counter()
+    for day, some in by_day(people, on=on, now=now):
+        done.update(_day(some, on=day, now=now, actor=actor))
+    return done
+
+
+def _day(people: dict[int, Dunned], *, on: date, now: datetime, actor: Actor) -> Counter[str]:
     grounds = grounds_of(people, on=on)
     in_force = in_force_of(people)
     changes = Changes()
@@ -91,19 +98,28 @@ def _for_non_payment(
     actor: Actor,
 ) -> None:
     one = in_force.get(Reason.NON_PAYMENT)
-    if one is None:
-        if grounds.to_warn:
-            assert grounds.effective_on is not None, "whoever is warned is told from when on"
-            changes.warned.append(
-                _suspension(who, Reason.NON_PAYMENT, "SUSP-1", NOT_PAID, grounds.effective_on, now=now, actor=actor)
+    if one is not None and one.state == State.ACTIVE:
+        if not grounds.to_stay:
+            changes.lifted.append(_ended(one, grounds.why_lifted, now=now, actor=actor))
+        return
+    if one is not None:
+        if not warned_of(one, grounds.to_warn):
+            changes.withdrawn.append(
+                _ended(one, "Nothing that it listed is left to suspend for.", now=now, actor=actor)
             )
-    elif one.state == State.WARNED:
-        if not grounds.to_warn:
-            changes.withdrawn.append(_ended(one, "Nothing is left to suspend for.", now=now, actor=actor))
-        elif one.effective_on <= on and grounds.to_suspend:
+            one = None
+        elif one.effective_on <= on and warned_of(one, grounds.to_suspend):
             changes.activated.append(one)
-    elif not grounds.to_stay:
-        changes.lifted.append(_ended(one, grounds.why_lifted, now=now, actor=actor))
+    if one is None and grounds.to_warn:
+        assert grounds.effective_on is not None, "whoever is warned is told from when on"
+        made = _suspension(who, Reason.NON_PAYMENT, "SUSP-1", NOT_PAID, grounds.effective_on, now=now, actor=actor)
+        made.warned_of = [invoice.id for invoice in grounds.to_warn]
+        changes.warned.append(made)
+
+
+def warned_of(one: Suspension, invoices: Sequence[UnpaidInvoice]) -> bool:
+    """Whether the warning listed any of them: nobody is suspended for an invoice of which no warning spoke."""
+    return any(invoice.id in one.warned_of for invoice in invoices)
 
 
 def _for_want_of_credit(
@@ -151,15 +167,16 @@ def write(
     actor: Actor,
 ) -> None:
     """The rows, the letters, what the platform is told and the audit trail of a page: so many statements each."""
-    for one in changes.made_active:
-        one.state, one.suspended_at = State.ACTIVE, now
-    Suspension.objects.bulk_create([*changes.warned, *changes.made_active])
-    Suspension.objects.filter(pk__in=[one.pk for one in changes.activated]).update(state=State.ACTIVE, suspended_at=now)
+    # A warning that is withdrawn makes room for the one that is written anew.
     ended = [*changes.lifted, *changes.withdrawn]
     for one in ended:
         one.state = State.LIFTED
     if ended:
         Suspension.objects.bulk_update(ended, ["state", "lifted_by", "lifted_at", "lifted_because"])
+    for one in changes.made_active:
+        one.state, one.suspended_at = State.ACTIVE, now
+    Suspension.objects.bulk_create([*changes.warned, *changes.made_active])
+    Suspension.objects.filter(pk__in=[one.pk for one in changes.activated]).update(state=State.ACTIVE, suspended_at=now)
     suspended = [*changes.activated, *changes.made_active]
     still = _still(changes, in_force)
     letters = [_warning(people[one.account_id], one, grounds[one.account_id].to_warn, on=on) for one in changes.warned]

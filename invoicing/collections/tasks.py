@@ -9,10 +9,12 @@ from django.utils import timezone
 
 from accounts.actors import schedule
 from invoicing.collections.operations import hand_off, remind, suspend, tell_platform
+from invoicing.collections.telling import BATCH
 from invoicing.sellers.models import Seller
 from invoicing.sellers.queries import today_of
 
-NOTICES_A_TASK = 100
+# Few: each is signed with the task's moment, and the lease of the last has to outlast the calls before it.
+NOTICES_A_TASK = BATCH
 
 logger = logging.getLogger(__name__)
 

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
+from django.conf import settings
+from django.urls import reverse
+
 from invoicing.collections.queries import Dunned, UnpaidInvoice
 from invoicing.documents.letters import LetterTable, LetterText
 from invoicing.documents.parties import recipient_of
@@ -93,9 +96,16 @@ def _letter(
         paragraphs=paragraphs,
         facts=(("Account", who.account.number),),
         table=_table(invoices) if invoices else None,
-        closing=(who.seller.payment_instructions,) if invoices and who.seller.payment_instructions else (),
+        closing=_how_to_pay(who) if invoices else (),
         clauses=clauses,
     )
+
+
+def _how_to_pay(who: Dunned) -> tuple[str, ...]:
+    """The customer's own page, by the site's address as it is set, and the seller's other ways."""
+    page = f"{settings.SITE_URL}{reverse('my_account', args=[who.account.pk])}"
+    online = f"See what is open, and pay it online: {page}"
+    return (online, who.seller.payment_instructions) if who.seller.payment_instructions else (online,)
 
 
 def _table(invoices: Sequence[UnpaidInvoice]) -> LetterTable:

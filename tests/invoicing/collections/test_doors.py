@@ -9,9 +9,10 @@ from django.conf import settings
 from django.core.management import call_command
 
 from invoicing import tasks
-from invoicing.collections import reminders
+from invoicing.collections import outbound, reminders
 from invoicing.collections import tasks as ticks
 from invoicing.collections.models import Placement, PlatformNotice, Reminder, Suspension
+from invoicing.collections.policy import TELLING_LEASE
 from tests.invoicing.collections.factories import invoice
 from tests.invoicing.factories import seller
 
@@ -90,6 +91,11 @@ class TestTicks:
         ticks.tell_the_platform()
         assert PlatformNotice.objects.get().event == "SUSPEND"
         assert Placement.objects.get().state == "PROPOSED"
+
+    def test_sign_no_more_at_a_moment_than_they_can_tell_by_then(self):
+        """The lease of a notice, and the time in its signature, are those of the task's beginning."""
+        seconds = ticks.NOTICES_A_TASK * outbound.WHOLE_SECONDS
+        assert seconds < TELLING_LEASE.total_seconds()
 
     def test_are_in_the_schedule(self):
         names = {entry["task"].rpartition(".")[2] for entry in settings.CELERY_BEAT_SCHEDULE.values()}

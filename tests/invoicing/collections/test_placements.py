@@ -26,9 +26,11 @@ from invoicing.invoices.credit_notes import credit_invoice
 from invoicing.ledger.models import LedgerEntry
 from invoicing.payments.allocation import take_back
 from invoicing.states import NotPossibleNow
-from tests.accounts.factories import make_contact
+from invoicing.subscriptions.models import BillingProfile
+from tests.accounts.factories import account_with_contacts, make_contact
 from tests.chaos.at_once import at_once, failures
 from tests.invoicing.collections.factories import (
+    DUE,
     MIA,
     NOBODY,
     NOW,
@@ -215,6 +217,13 @@ class TestApprovePlacements:
         approved()
         assert Placement.objects.get().state == "DECLINED"
         assert not PlacementBatch.objects.exists()
+
+    def test_leaves_out_what_is_not_ripe_by_the_terms_of_now(self):
+        made = invoice()
+        propose(on=RIPE, now=at(RIPE), actor=schedule())
+        terms("hosted-direct", collections_after_days=60)
+        assert approved().done == {"declined": 1, "placed": 0}
+        assert open_of(made) == (D(100), D(0))
 
     def test_leaves_out_what_was_disputed_meanwhile(self):
         account = customer()
@@ -449,6 +458,32 @@ class TestWriteBatches:
         }  # fmt: skip
         assert row["contacts"].startswith("Ann Primary <ann.primary@")
 
+    def test_names_those_who_may_know_of_the_debt_and_nobody_else(self, documents_root):
+        """AUTH-4."""
+        account, contacts = account_with_contacts()
+        BillingProfile.objects.create(account=account, seller=seller(), terms=terms("hosted-direct"), currency="USD")
+        handed(account)
+        write_batches(now=NOW)
+        told = [one.partition(" <")[0] for one in self.rows(documents_root)[0]["contacts"].split("; ")]
+        assert told == [contacts[role].name for role in ("PRIMARY", "PRIMARY_BILLING", "BILLING")]
+
+    def test_says_what_was_in_dispute_when_it_was_handed_over(self, documents_root, monkeypatch):
+        """Written after a crash, it says the same: what was disputed since is told by a recall."""
+        disputes, other = customer(), customer()
+        place_hold(
+            account=disputes, invoice=invoice(disputes, due_on=RIPE), kind="DISPUTE", why="Asked.", actor=MIA,
+            now=at(DUE), today=DUE,
+        )  # fmt: skip
+        invoice(disputes), invoice(other)
+        propose(on=RIPE, now=at(RIPE), actor=schedule())
+        approved()
+        later = at(RIPE) + timedelta(hours=1)
+        place_hold(account=other, kind="DISPUTE", why="Asked.", actor=MIA, now=later, today=RIPE)
+        write_batches(now=later)
+        assert {row["account"]: row["disputed"] for row in self.rows(documents_root)} == {
+            disputes.number: "yes", other.number: "no",
+        }  # fmt: skip
+
     def test_writes_each_batch_once(self, documents_root):
         made, _ = handed()
         assert len(write_batches(now=NOW)) == 1
@@ -488,6 +523,10 @@ class TestWriteBatches:
         assert not (folder / "missing.txt").exists()
         sums = (folder / "SHA256SUMS").read_text().splitlines()
         assert len(sums) == 3
+        (folder / "missing.txt").write_text("an attempt before the crash")
+        PlacementBatch.objects.update(written_at=None)
+        write_batches(now=NOW)
+        assert not (folder / "missing.txt").exists()
         undrawn, _ = handed()
         write_batches(now=NOW)
         folder = (documents_root / PlacementBatch.objects.latest("pk").path).parent

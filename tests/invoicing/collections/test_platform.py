@@ -129,6 +129,17 @@ class TestTellPlatform:
         change_endpoint(endpoint=endpoint, is_on=True, actor=MIA, now=NOW)
         assert tell_platform(now=NOW).done == {"told": 1}
 
+    def test_tells_an_endpoint_that_was_off_all_of_it_in_order(self, endpoint, platform):
+        """Else it would hear of the suspension that waited for it, and not of the restoration."""
+        account = customer()
+        notice(account)
+        change_endpoint(endpoint=endpoint, is_on=False, actor=MIA, now=NOW)
+        notice(account, "RESTORE", "restore:1")
+        assert PlatformNotice.objects.filter(endpoint=None, event="RESTORE").exists()
+        change_endpoint(endpoint=endpoint, is_on=True, actor=MIA, now=NOW)
+        tell_platform(now=NOW), tell_platform(now=NOW)
+        assert [json.loads(heard.body)["event"] for heard in platform.heard] == ["suspend", "restore"]
+
     def test_keeps_in_the_list_what_nobody_listens_to(self, db):
         made = notice()
         assert (made.endpoint, made.state) == (None, "PENDING")
@@ -281,6 +292,19 @@ class TestByHand:
         notice(account, "RESTORE", "restore:1")
         with pytest.raises(NoticeRefused, match="overtaken"):
             retry_notice(notice=made, actor=MIA, now=NOW)
+
+    def test_one_that_starts_what_was_paid_is_never_overtaken(self):
+        account = customer()
+        made = self.parked(account, event="START", key="start:1")
+        notice(account, "SUSPEND", "suspend:1"), notice(account, "RESTORE", "restore:1")
+        assert retry_notice(notice=made, actor=MIA, now=NOW).state == "PENDING"
+
+    def test_one_that_holds_no_more_is_settled_by_hand(self):
+        """It would stand among what waits for a person for ever: it cannot be told again."""
+        account = customer()
+        made = self.parked(account)
+        notice(account, "RESTORE", "restore:1")
+        assert told_by_hand(notice=made, actor=MIA, now=NOW, why="Restored.").state == "TOLD"
 
     def test_one_that_was_told_is_not(self):
         made = told_by_hand(notice=notice(), actor=MIA, now=NOW)

@@ -78,6 +78,10 @@ class TestSuspensionDays:
         days = SuspensionDays(date(2026, 2, 26), date(2026, 3, 1))
         assert effective_on(days, warned_on=date(2026, 2, 26), warning_days=3) == date(2026, 3, 1)
 
+    def test_gives_a_day_even_where_the_terms_promise_none(self):
+        days = SuspensionDays(date(2026, 3, 1), date(2026, 3, 1))
+        assert effective_on(days, warned_on=date(2026, 3, 1), warning_days=0) == date(2026, 3, 2)
+
 
 class TestIsRipe:
     """COLL-1."""

@@ -55,6 +55,19 @@ class TestRemind:
         ]
         assert Letter.objects.count() == 4
 
+    def test_says_where_to_pay_by_the_sites_own_address(self, settings):
+        settings.SITE_URL = "https://billing.example"
+        made = invoice()
+        reminded()
+        (line,) = (line for line in Letter.objects.get().details["closing"] if "/my/" in line)
+        assert line == f"See what is open, and pay it online: https://billing.example/my/{made.account_id}/"
+
+    def test_is_of_today_where_a_past_day_is_made_up_for(self):
+        """Else a customer who is two weeks late is told that an invoice will be due."""
+        invoice()
+        remind(on=DUE - timedelta(days=3), now=at(date(2026, 3, 16)))
+        assert list(Reminder.objects.values_list("days", "on")) == [(14, date(2026, 3, 16))]
+
     def test_sends_one_mail_however_often_it_runs(self):
         """Invoice Ninja sent 22 to 100 reminders in a day."""
         invoice()

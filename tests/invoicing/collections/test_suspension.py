@@ -83,6 +83,30 @@ class TestNonPayment:
         swept(late + timedelta(days=1))
         assert state_of(made.account) == "ACTIVE"
 
+    def test_is_not_for_an_invoice_of_which_no_warning_spoke(self):
+        """What the warning listed is paid: the invoice after it gets a warning of its own, and its day."""
+        first = invoice()
+        second = invoice(first.account, due_on=date(2026, 3, 2))
+        swept(WARN)
+        pay(first, on=DAY)
+        swept(DAY)
+        assert list(Suspension.objects.order_by("pk").values_list("state", "effective_on", "warned_of")) == [
+            ("LIFTED", DAY, [first.pk]), ("WARNED", date(2026, 3, 17), [second.pk]),
+        ]  # fmt: skip
+        listed = [[row[0] for row in one.details["table"]["rows"]] for one in Letter.objects.order_by("pk")]
+        assert listed == [[first.number], [second.number]]
+        swept(date(2026, 3, 17))
+        assert state_of(first.account) == "ACTIVE"
+
+    def test_sweep_for_a_past_day_is_one_for_today(self):
+        """As of a day that is past nothing was overdue: it would restore whoever has not paid."""
+        made = suspended_for_not_paying()
+        suspend(on=WARN - timedelta(days=9), now=at(DAY), actor=schedule())
+        assert state_of(made.account) == "ACTIVE"
+        late = invoice()
+        suspend(on=WARN, now=at(date(2026, 6, 1)), actor=schedule())
+        assert Suspension.objects.get(account=late.account).effective_on == date(2026, 6, 2)
+
     def test_withdraws_the_warning_of_who_pays_in_time(self):
         made = invoice()
         swept(WARN)
@@ -354,11 +378,11 @@ class TestSuspendAccount:
         with pytest.raises(NotPermitted):
             restore_account(suspension=made, why="A mistake.", actor=NOBODY, now=NOW)
 
-    def test_is_told_to_each_endpoint_that_is_on(self):
+    def test_is_for_each_endpoint_that_is_on_and_waits_for_one_that_is_off(self):
         on = PlatformEndpoint.objects.create(name="on", url="https://platform.example/", secret="s")
-        PlatformEndpoint.objects.create(name="off", url="https://platform.example/", secret="s", is_on=False)
+        off = PlatformEndpoint.objects.create(name="off", url="https://platform.example/", secret="s", is_on=False)
         suspend_account(account=customer(), why="Fraud", actor=MIA, now=NOW)
-        assert list(PlatformNotice.objects.values_list("endpoint", flat=True)) == [on.pk]
+        assert list(PlatformNotice.objects.order_by("pk").values_list("endpoint", flat=True)) == [on.pk, off.pk]
 
 
 @pytest.mark.django_db(transaction=True)
