@@ -110,6 +110,7 @@ PAGES = {
             *("invoicing_reminder_remind", "invoicing_placement_hand_off", "invoicing_placement_approve_all"),
             *("invoicing_placement_approve", "invoicing_placement_decline", "invoicing_placement_recall"),
             *("invoicing_placement_remittance", "invoicing_placement_write_off"),
+            *("invoicing_placement_reverse_remittance", "invoicing_placement_recover"),
             *("invoicing_placement_write_off_invoice", "invoicing_platformendpoint_new"),
             *("invoicing_platformendpoint_edit", "invoicing_platformendpoint_renew"),
             *("accounts_apitoken_new", "accounts_apitoken_revoke"),
