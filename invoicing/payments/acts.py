@@ -1,23 +1,17 @@
-"""What staff may do about payments: the pages that ask for it, and the operations behind them."""
-
-from typing import Any
+"""What staff may do about a payment: the pages that ask for it, and the operations behind them."""
 
 from django import forms
 
 from accounts.decisions import Refused
-from invoicing.invoices.deposits import DepositRefused, deposit_held, release_deposit
 from invoicing.invoices.models import Invoice
 from invoicing.money import ZERO, format_money
-from invoicing.pages.acts import Act, ActForm, Asked, DayInput, Facts, WhyForm
+from invoicing.pages.acts import Act, ActForm, Asked, Facts, WhyForm
 from invoicing.payments.booking import BY_HAND
-from invoicing.payments.fees import fee_of_method
 from invoicing.payments.gateways.registry import NoSuchGateway
-from invoicing.payments.models import Payment, PaymentMethod
+from invoicing.payments.models import Payment
 from invoicing.payments.operations import (
     MoneyRefused,
     allocate,
-    book_payment,
-    charge,
     give_up,
     look_now,
     refund,
@@ -26,9 +20,8 @@ from invoicing.payments.operations import (
 )
 from invoicing.payments.policy import fee_part
 from invoicing.payments.postings import MANUAL
-from invoicing.payments.queries import methods_of, owing_of, standing_of, unallocated
-from invoicing.sellers.queries import today_of
-from invoicing.subscriptions.models import BillingProfile
+from invoicing.payments.queries import owing_of, standing_of, unallocated
+from invoicing.payments.queues import refund_failed
 
 REFUSALS = (MoneyRefused, NoSuchGateway, Refused)
 
@@ -40,7 +33,7 @@ def amount_field(label: str, help_text: str = "", *, required: bool = False) -> 
     )  # fmt: skip
 
 
-def _owing_choices(account_id: int, currency: str = "") -> list[tuple[str, str]]:
+def owing_choices(account_id: int, currency: str = "") -> list[tuple[str, str]]:
     owing = owing_of(account_id, currency=currency)
     return [
         (str(one.invoice_id), f"{one.number}, {format_money(one.open, one.currency)} open, due {one.due_on:%-d %b %Y}")
@@ -48,7 +41,7 @@ def _owing_choices(account_id: int, currency: str = "") -> list[tuple[str, str]]
     ]
 
 
-def _chosen(values: list[str]) -> list[int] | None:
+def chosen_ids(values: list[str]) -> list[int] | None:
     return [int(one) for one in values] or None
 
 
@@ -63,12 +56,19 @@ class InvoicesField(forms.MultipleChoiceField):
 class RefundForm(ActForm):
     amount = amount_field("Amount", "Without the card fee, which goes back with it (FEE-3). Empty: all that is left.")
     reason = forms.CharField(label="Reason", max_length=300, help_text="It stands on the receipt.")
+    by_hand = forms.ChoiceField(
+        label="How it goes back", required=False,
+        choices=[("", "To the method it came from, once more"), *((one.value, one.label) for one in BY_HAND)],
+    )  # fmt: skip
     reference = forms.CharField(
         label="Reference of the check or wire that gives it back", max_length=80, required=False
     )
 
     def prepare(self) -> None:
-        if self.row.gateway != MANUAL:
+        has_failed = refund_failed().filter(pk=self.row.pk).exists()
+        if self.row.gateway == MANUAL or not has_failed:
+            del self.fields["by_hand"]
+        if self.row.gateway != MANUAL and not has_failed:
             del self.fields["reference"]
 
 
@@ -84,14 +84,14 @@ def _preview_refund(asked: Asked) -> Facts:
         ("With its part of the card fee", format_money(fee, payment.currency)),
         ("Together", format_money(amount + fee, payment.currency)),
         ("May be refunded at most", format_money(left.amount, payment.currency)),
-        ("To", str(payment.method) if payment.method else "by hand"),
+        ("To", str(payment.method) if payment.method and not asked.values.get("by_hand") else "by hand"),
     ]
 
 
 def _refund(asked: Asked) -> str:
     made = refund(
         asked.row, actor=asked.actor, now=asked.now, reason=asked.values["reason"], amount=asked.values["amount"],
-        reference=asked.values.get("reference", ""),
+        reference=asked.values.get("reference", ""), by_hand=asked.values.get("by_hand", ""),
     )  # fmt: skip
     words = format_money(made.amount + made.fee, made.currency)
     return f"Refund {made.pk} of {words}: {made.get_state_display().lower()}. {made.failure}".strip()
@@ -102,11 +102,11 @@ class AllocateForm(ActForm):
     why = forms.CharField(label="Why", max_length=300, required=False)
 
     def prepare(self) -> None:
-        self.choose("invoices", _owing_choices(self.row.account_id, self.row.currency))
+        self.choose("invoices", owing_choices(self.row.account_id, self.row.currency))
 
 
 def _allocate(asked: Asked) -> str:
-    invoices = _chosen(asked.values["invoices"])
+    invoices = chosen_ids(asked.values["invoices"])
     got = allocate(asked.row, actor=asked.actor, now=asked.now, invoices=invoices, why=asked.values["why"])
     whole = format_money(sum(got.values(), ZERO), asked.row.currency)
     return f"{whole} of it now pays {len(got)} invoice{'s' if len(got) != 1 else ''}."
@@ -182,111 +182,3 @@ PAYMENT_ACTS = (
         offered=lambda payment: payment.state in (Payment.State.CREATED, Payment.State.UNKNOWN),
     ),
 )  # fmt: skip
-
-
-class BookForm(ActForm):
-    kind = forms.ChoiceField(label="What came", choices=[(one.value, one.label) for one in BY_HAND])
-    amount = amount_field("Amount", required=True)
-    currency = forms.CharField(max_length=3, min_length=3)
-    reference = forms.CharField(
-        label="Check number or wire reference", max_length=80, help_text="The same money is not booked twice by it."
-    )
-    received_on = forms.DateField(label="Day on which it came", widget=DayInput())
-    invoices = InvoicesField()
-    despite_open = forms.BooleanField(
-        label="Book it although a payment for the same invoices is under way", required=False,
-        help_text="What then comes twice is the customer's credit.",
-    )  # fmt: skip
-
-    def prepare(self) -> None:
-        profile = BillingProfile.objects.select_related("seller").filter(account=self.row).first()
-        self.choose("invoices", _owing_choices(self.row.pk))
-        if profile:
-            self.initial.update({"currency": profile.currency, "received_on": today_of(profile.seller, now=self.now)})
-
-
-def _book(asked: Asked) -> str:
-    values = dict(asked.values)
-    invoices = _chosen(values.pop("invoices"))
-    values["currency"] = values["currency"].upper()
-    payment = book_payment(asked.row, actor=asked.actor, now=asked.now, invoices=invoices, **values)
-    rest = unallocated(payment.pk)
-    over = f" {format_money(rest, payment.currency)} of it is over, and is the customer's credit." if rest else ""
-    return f"Payment {payment.pk} of {format_money(payment.amount, payment.currency)} is booked.{over}"
-
-
-class ChargeForm(ActForm):
-    method = forms.ModelChoiceField(PaymentMethod.objects.none(), label="By which method", empty_label=None)
-    invoices = InvoicesField()
-    amount = amount_field("Amount", "Empty: all that is open. Never more than that is taken.")
-
-    def prepare(self) -> None:
-        usable = methods_of(self.row.pk).filter(state=PaymentMethod.State.ACTIVE)
-        self.fields["method"].queryset = usable  # type: ignore[attr-defined]
-        self.choose("invoices", _owing_choices(self.row.pk))
-
-
-def _preview_charge(asked: Asked) -> Facts:
-    """FEE-3: looking charges nothing; what it would come to is shown before."""
-    account, values = asked.row, asked.values
-    profile = BillingProfile.objects.select_related("seller", "terms", "account").get(account=account)
-    owing = owing_of(account.pk, invoice_ids=_chosen(values["invoices"]))
-    whole = sum((one.open for one in owing if one.currency == profile.currency), ZERO)
-    amount = min(values["amount"] or whole, whole)
-    today = today_of(profile.seller, now=asked.now)
-    fee = fee_of_method(profile, values["method"], amount, currency=profile.currency, on=today)
-    return [
-        ("For invoices", format_money(amount, profile.currency)),
-        (f"Card service fee ({fee.clause})", format_money(fee.amount, profile.currency)),
-        ("Charged together", format_money(amount + fee.amount, profile.currency)),
-        ("By", str(values["method"])),
-        ("Invoices", ", ".join(one.number for one in owing) or "none is open"),
-    ]
-
-
-def _charge(asked: Asked) -> str:
-    values = asked.values
-    payment = charge(
-        asked.row.pk, values["method"], actor=asked.actor, now=asked.now, invoices=_chosen(values["invoices"]),
-        amount=values["amount"],
-    )  # fmt: skip
-    words = format_money(payment.amount + payment.fee, payment.currency)
-    return f"Payment {payment.pk} of {words}: {payment.get_state_display().lower()}. {payment.failure}".strip()
-
-
-def _preview_deposit(asked: Asked) -> Facts:
-    held = deposit_held(asked.row.pk)
-    return [("Becomes the customer's credit", format_money(amount, currency)) for currency, amount in held.items()]
-
-
-def _release_deposit(asked: Asked) -> str:
-    release_deposit(account=asked.row, actor=asked.actor, now=asked.now, reason=asked.values["why"])
-    return "What was left of the deposit is the customer's credit, and may be refunded from its payment (SEAT-1)."
-
-
-def _is_billed(account: Any) -> bool:
-    return account.parent_id is None
-
-
-ACCOUNT_ACTS = (
-    Act(
-        "book", "Book a payment…", "invoicing.book_payment", _book, REFUSALS,
-        "A check, wire or cash that came by hand. What is over stays as the customer's credit.", BookForm,
-        "Book the payment", offered=_is_billed,
-    ),
-    Act(
-        "charge", "Charge now…", "invoicing.take_payment", _charge, REFUSALS,
-        "What is open is charged to a stored method, with its card fee (FEE-1).", ChargeForm, "Charge now",
-        offered=lambda account: _is_billed(account) and default_is_there(account), preview=_preview_charge,
-    ),
-    Act(
-        "deposit", "Give the deposit back…", "invoicing.refund_payment", _release_deposit, (DepositRefused,),
-        "SEAT-1: the rest of a paid deposit is refundable. It becomes credit of the payment that brought it; refund it "
-        "there.", WhyForm, "Give back", danger=True, offered=lambda account: bool(deposit_held(account.pk)),
-        preview=_preview_deposit,
-    ),
-)  # fmt: skip
-
-
-def default_is_there(account: Any) -> bool:
-    return methods_of(account.pk).filter(state=PaymentMethod.State.ACTIVE).exists()

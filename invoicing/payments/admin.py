@@ -17,7 +17,8 @@ from invoicing.pages.cells import NOTHING, Table, account_link, date_words, day,
 from invoicing.pages.money import amount_cell
 from invoicing.pages.of_accounts import OfAccountsAdmin
 from invoicing.payments import queues, showing
-from invoicing.payments.acts import ACCOUNT_ACTS, PAYMENT_ACTS
+from invoicing.payments.account_acts import ACCOUNT_ACTS
+from invoicing.payments.acts import PAYMENT_ACTS
 from invoicing.payments.models import Chargeback, Payment, PaymentMethod, PaymentTarget
 
 PAYMENT_BADGES = {

@@ -12,12 +12,14 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 
 from accounts.browsing import ConsoleAdmin
+from invoicing.money import format_money
 from invoicing.pages.acting import ActingAdmin
-from invoicing.pages.acts import Act, Asked, Facts, WhyForm
+from invoicing.pages.acts import Act, ActForm, Asked, Facts, WhyForm
 from invoicing.pages.cells import NOTHING, Table, moment, row_link
 from invoicing.payments.fee_table import CardFeeRate
+from invoicing.payments.gateways.registry import NoSuchGateway
 from invoicing.payments.notices import WebhookEvent
-from invoicing.payments.operations import MoneyRefused, resolve_event, retry_event
+from invoicing.payments.operations import MoneyRefused, book_refund_made_elsewhere, resolve_event, retry_event
 
 State = WebhookEvent.State
 BADGES = {
@@ -48,6 +50,16 @@ def _retry(asked: Asked) -> str:
     return "It will be worked off again as soon as a worker gets to it."
 
 
+class BookRefundForm(ActForm):
+    reason = forms.CharField(label="Reason", max_length=300, help_text="It stands on the receipt.")
+
+
+def _book_refund(asked: Asked) -> str:
+    made = book_refund_made_elsewhere(asked.row, actor=asked.actor, now=asked.now, reason=asked.values["reason"])
+    words = format_money(made.amount + made.fee, made.currency)
+    return f"Refund {made.pk} of {words} of payment {made.payment_id} is booked."
+
+
 def _waits(event: WebhookEvent) -> bool:
     return event.state == State.PARKED
 
@@ -69,6 +81,13 @@ class WebhookEventAdmin(ActingAdmin):
             "resolve", "Settle…", "invoicing.resolve_event", _resolve, (MoneyRefused,),
             "You have put right what it is about, such as a refund at the gateway. Nothing is posted by this.",
             ResolveForm, "It is settled", offered=_waits,
+        ),
+        Act(
+            "book-refund", "Book the refund…", "invoicing.refund_payment", _book_refund, (MoneyRefused, NoSuchGateway),
+            "Somebody gave money of a payment back at the gateway itself. It is booked as a refund, with its part of "
+            "the card fee, and the customer gets a receipt; nothing is asked of the gateway.",
+            BookRefundForm, "Book the refund",
+            offered=lambda event: _waits(event) and event.payment_id is not None and "refund" in event.type,
         ),
         Act(
             "retry", "Work off again…", "invoicing.resolve_event", _retry, (MoneyRefused,),

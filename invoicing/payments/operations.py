@@ -5,6 +5,7 @@ Each takes the lock of the account's money first, checks, posts, and leaves an a
 gateway is called outside of any.
 """
 
+from invoicing.payments.adopting import book_refund_made_elsewhere
 from invoicing.payments.allocation import AllocationRefused, allocate, apply_credit, take_back
 from invoicing.payments.asked import MoneyRefused
 from invoicing.payments.booking import BookingRefused, book_payment
@@ -31,6 +32,7 @@ __all__ = [
     "allocate",
     "apply_credit",
     "book_payment",
+    "book_refund_made_elsewhere",
     "charge",
     "charge_due",
     "give_up",

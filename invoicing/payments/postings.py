@@ -38,14 +38,22 @@ def post_received(payment: Payment, *, on: date, now: datetime) -> None:
 
 
 def post_money(
-    payment: Payment, amount: Decimal, fee: Decimal, *, source: str, kind: str, on: date, now: datetime
+    payment: Payment,
+    amount: Decimal,
+    fee: Decimal,
+    *,
+    source: str,
+    kind: str,
+    on: date,
+    now: datetime,
+    category: str = "",
 ) -> None:
     """
     Cash that came (positive) or went (negative): the amount against the customer's credit of the payment, the fee
-    against what was earned by it.
+    against what was earned by it. `category` is where the cash is, unless where the payment's is.
     """
     sides = [
-        Side(LedgerAccount.GATEWAY_CLEARING, amount + fee, clearing_of(payment), payment_id=payment.pk),
+        Side(LedgerAccount.GATEWAY_CLEARING, amount + fee, category or clearing_of(payment), payment_id=payment.pk),
         Side(LedgerAccount.CUSTOMER_CREDIT, -amount, payment_id=payment.pk),
         Side(LedgerAccount.FEE_REVENUE, -fee, payment_id=payment.pk),
     ]

@@ -15,6 +15,7 @@ from accounts.actors import Actor
 from accounts.audit import record_change
 from invoicing.money import ZERO, format_money
 from invoicing.payments.asked import MoneyRefused, checked_amount, locked_payment, locked_profile
+from invoicing.payments.booking import BY_HAND
 from invoicing.payments.calling import refund_at_gateway
 from invoicing.payments.card_numbers import mask_card_numbers
 from invoicing.payments.gateways.protocol import Answer, GatewayBusy, GatewayRefused, NoAnswer, Outcome
@@ -54,21 +55,22 @@ def refund(
     reason: str,
     amount: Decimal | None = None,
     reference: str = "",
+    by_hand: str = "",
 ) -> Refund:
     """
     Give back a payment, or an amount of it, to its method; its fee in full, pro rata for a part (FEE-3).
 
     What stands on no invoice goes first, then the latest invoice it paid, which is open again. What came by hand is
-    given back by hand, with a `reference`.
+    given back by hand, with a `reference`; so is, as CHECK, WIRE or CASH, what the gateway could not give back.
 
     :raises RuntimeError: inside a transaction
     :raises NotPermitted: unless the actor may refund payments
-    :raises MoneyRefused: for more than is left of it, a payment that is not there, or one with a chargeback
+    :raises MoneyRefused: for more than is left of it, a payment that is not there, or one that its bank took back
     """
     with transaction.atomic(durable=True):
         made = _recorded(
             payment, actor=actor, now=now, reason=mask_card_numbers(reason), amount=amount,
-            reference=mask_card_numbers(reference),
+            reference=mask_card_numbers(reference), by_hand=by_hand,
         )  # fmt: skip
     return made if made.state == State.SUCCEEDED else send_refund(made, now=now)
 
@@ -86,42 +88,61 @@ def send_refund(made: Refund, *, now: datetime) -> Refund:
 
 
 def _recorded(
-    payment: Payment, *, actor: Actor, now: datetime, reason: str, amount: Decimal | None, reference: str
+    payment: Payment, *, actor: Actor, now: datetime, reason: str, amount: Decimal | None, reference: str, by_hand: str
 ) -> Refund:
     actor.require("invoicing.refund_payment")
     profile = locked_profile(payment.account_id)
     payment = locked_payment(payment.pk)
-    by_hand = payment.gateway == MANUAL
+    if by_hand:
+        _check_by_hand(payment, by_hand)
+    is_sent = payment.gateway != MANUAL and not by_hand
     left = refundable(payment)
     asked = left.amount if amount is None else amount
-    _check(payment, left, asked, reason=reason, reference=reference)
+    _check(payment, left, asked, reason=reason)
+    if not is_sent and not reference.strip():
+        raise RefundRefused("It is given back by hand: give the reference of the check or wire that does.")
     today = today_of(profile.seller, now=now)
     made = Refund.objects.create(
         payment=payment, account_id=payment.account_id, currency=payment.currency, amount=asked,
         fee=fee_part(fee_left=left.fee, amount=asked, amount_left=left.amount, currency=payment.currency),
-        state=State.SUCCEEDED if by_hand else State.CREATED, key=f"refund-{uuid4().hex}",
-        gateway_reference=(reference.strip() or None) if by_hand else None, reason=reason.strip()[:300],
-        made_by=actor.name[:200], on=today, created_at=now, next_look_at=None if by_hand else now + CRASHED_AFTER,
+        state=State.CREATED if is_sent else State.SUCCEEDED, key=f"refund-{uuid4().hex}",
+        gateway_reference=None if is_sent else reference.strip() or None, reason=reason.strip()[:300],
+        made_by=actor.name[:200], on=today, created_at=now, next_look_at=now + CRASHED_AFTER if is_sent else None,
     )  # fmt: skip
-    _draw(made, now=now)
-    record_change(
-        "payment.refund",
-        subject=f"payment {payment.pk}",
-        actor=actor,
-        now=now,
-        account=payment.account_id,
-        why=made.reason,
-        detail={
-            "refund": made.pk, "amount": f"{made.amount:f}", "fee": f"{made.fee:f}", "currency": made.currency,
-            "reference": reference.strip(),
-        },
-    )  # fmt: skip
-    if by_hand:
+    draw(made, now=now, out_of=f"{MANUAL.upper()}:{by_hand}" if by_hand else "")
+    _on_record(made, actor=actor, now=now, reference=reference.strip(), by_hand=by_hand)
+    if not is_sent:
         write_refund_receipt(made, profile, on=today, now=now)
     return made
 
 
-def _check(payment: Payment, left: Refundable, asked: Decimal, *, reason: str, reference: str) -> None:
+def _on_record(made: Refund, *, actor: Actor, now: datetime, reference: str, by_hand: str) -> None:
+    record_change(
+        "payment.refund",
+        subject=f"payment {made.payment_id}",
+        actor=actor,
+        now=now,
+        account=made.account_id,
+        why=made.reason,
+        detail={
+            "refund": made.pk, "amount": f"{made.amount:f}", "fee": f"{made.fee:f}", "currency": made.currency,
+            "reference": reference, "by_hand": by_hand,
+        },
+    )  # fmt: skip
+
+
+def _check_by_hand(payment: Payment, by_hand: str) -> None:
+    """:raises RefundRefused: unless the gateway could not give it back"""
+    if by_hand not in BY_HAND:
+        raise RefundRefused(f"{by_hand} is no way to give money back by hand. Choose a check, a wire or cash.")
+    latest = payment.refunds.order_by("-pk").first()
+    if payment.gateway != MANUAL and (latest is None or latest.state != State.FAILED):
+        raise RefundRefused(
+            f"Payment {payment.pk} is refunded to the method it came from. By hand it is only when that has failed."
+        )
+
+
+def _check(payment: Payment, left: Refundable, asked: Decimal, *, reason: str) -> None:
     if not reason.strip():
         raise RefundRefused("Say why the money is given back; the customer reads it.")
     if payment.state != Payment.State.SUCCEEDED:
@@ -138,13 +159,13 @@ def _check(payment: Payment, left: Refundable, asked: Decimal, *, reason: str, r
             f"{format_money(left.amount, payment.currency)} of payment {payment.pk} may be refunded, "
             f"and {format_money(asked, payment.currency)} was asked for."
         )
-    if payment.gateway == MANUAL and not reference.strip():
-        raise RefundRefused("The payment came by hand: give the reference of the check or wire that gives it back.")
 
 
-def _draw(made: Refund, *, now: datetime) -> None:
+def draw(made: Refund, *, now: datetime, out_of: str = "") -> None:
     """
-    Take the money where it is: off no invoice first, then off the latest.
+    Take the money where it is: off no invoice first, then off the latest. A step: the payment is locked.
+
+    `out_of` says under what the cash goes out, unless under what it came in.
 
     :raises RefundRefused: if some of it has become something else, such as a prepaid balance or a deposit
     """
@@ -158,4 +179,7 @@ def _draw(made: Refund, *, now: datetime) -> None:
             f"{format_money(missing, made.currency)} of payment {payment.pk} is no credit any more: it went to a "
             "prepaid balance or a deposit. Take it from there first."
         )
-    post_money(payment, -made.amount, -made.fee, source=f"refund:{made.pk}", kind="REFUND", on=made.on, now=now)
+    post_money(
+        payment, -made.amount, -made.fee, source=f"refund:{made.pk}", kind="REFUND", on=made.on, now=now,
+        category=out_of,
+    )  # fmt: skip

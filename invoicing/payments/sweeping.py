@@ -175,7 +175,11 @@ def _charge_account(profile: BillingProfile, sweep: Sweep, *, actor: Actor, now:
             sweep.skipped.append((number, f"{money} of the account's own money is on no invoice: allocate it first."))
             continue
         chosen = [row for row in free if row.currency == currency]
-        sweep.charged.append(_charged(profile, method, chosen, sweep.on, actor=actor, now=now, dry_run=dry_run))
+        try:
+            sweep.charged.append(_charged(profile, method, chosen, sweep.on, actor=actor, now=now, dry_run=dry_run))
+        except MoneyRefused as refused:
+            # Of one currency it says nothing about the others.
+            sweep.skipped.append((number, str(refused)))
 
 
 def _charged(

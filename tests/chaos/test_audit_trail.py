@@ -1,6 +1,7 @@
 """P11: every change has who, when, channel and why. Each operation that somebody can ask for leaves an audit entry."""
 
 import inspect
+import json
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
@@ -17,7 +18,7 @@ from invoicing.documents.models import Delivery, Document
 from invoicing.invoices import credit_notes
 from invoicing.invoices.models import Invoice
 from invoicing.ledger.operations import Side, post
-from invoicing.payments import allocation, booking, charging, events, methods, refunds, resolving, sweeping
+from invoicing.payments import adopting, allocation, booking, charging, events, methods, refunds, resolving, sweeping
 from invoicing.payments.gateways.demo import DemoGateway, SetClock
 from invoicing.payments.gateways.faults import Fault, Told
 from invoicing.payments.gateways.registry import installed
@@ -51,7 +52,7 @@ MIA = Actor(
 )
 NOBODY = Actor(ActorKind.STAFF, "Nora Nobody", Channel.CONSOLE)
 MODULES = (operations, lifecycle, retries, retrying, schedule, credit_notes, document_operations, book_operations,
-           report_operations, allocation, booking, charging, refunds, resolving, events, sweeping,
+           report_operations, adopting, allocation, booking, charging, refunds, resolving, events, sweeping,
            methods, tokens, invitations, usage_files, topping_up, migration)  # fmt: skip
 
 # Asked for by contacts, and never by staff themselves: tests/invoicing/payments/test_methods.py looks at each of them.
@@ -125,6 +126,20 @@ def parked_notice() -> WebhookEvent:
     return WebhookEvent.objects.create(
         gateway="demo", event_id="evt_1", type="x", body="{}", state="PARKED", made_at=NOW, received_at=NOW
     )
+
+
+def refunded_elsewhere() -> WebhookEvent:
+    """A notice that somebody refunded a payment of ours at the gateway itself."""
+    payment = paid()
+    refund = {
+        "id": "re_elsewhere", "object": "refund", "amount": 100, "currency": "usd", "status": "succeeded",
+        "payment_intent": payment.gateway_reference,
+    }  # fmt: skip
+    body = {"id": "evt_1", "object": "event", "type": "refund.created", "created": 1, "data": {"object": refund}}
+    return WebhookEvent.objects.create(
+        gateway="demo", event_id="evt_1", type="refund.created", body=json.dumps(body), state="PARKED", payment=payment,
+        made_at=NOW, received_at=NOW,
+    )  # fmt: skip
 
 
 def customer_with_mail():
@@ -290,6 +305,10 @@ CALLS: dict[str, tuple[Callable, Callable]] = {
         lambda folder: parked_notice(),
         lambda event, actor: events.resolve_event(event, actor=actor, now=NOW, why="Given back."),
     ),
+    "book_refund_made_elsewhere": (
+        lambda folder: refunded_elsewhere(),
+        lambda event, actor: adopting.book_refund_made_elsewhere(event, actor=actor, now=NOW, reason="Given back."),
+    ),
     "retry_event": (
         lambda folder: parked_notice(), lambda event, actor: events.retry_event(event, actor=actor, now=NOW)
     ),
@@ -332,6 +351,7 @@ NEED_NO_PERMISSION = {"open_run"}
 SAY_WHY = {"discard": "A wrong price.", "credit_invoice": "Not ordered.", "resend": "Lost.",
            "request_statement": "Asked for under AUTH-4.", "take_back": "Wrong.", "refund": "Not wanted.",
            "give_up": "Seen at the gateway.", "resolve_event": "Given back.",
+           "book_refund_made_elsewhere": "Given back.",
            "block_method": "stolen_card",
            "revoke_token": "Seen in a log.", "grant_migration_credit": "Moved to telephony."}  # fmt: skip
 

@@ -14,7 +14,7 @@ from invoicing.invoices.deposits import deposit_held
 from invoicing.invoices.models import Invoice
 from invoicing.ledger.operations import Side, post
 from invoicing.payments.gateways.faults import Fault, Told
-from invoicing.payments.gateways.protocol import ChargeRequest
+from invoicing.payments.gateways.protocol import ChargeRequest, RefundRequest
 from invoicing.payments.models import Payment, Refund
 from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.operations import book_payment, charge, take_back, work_off_events
@@ -94,6 +94,39 @@ class TestRefund:
         typed = {"reason": "So.", "reference": "W-1", "do": "1"}
         assert agent.post(f"/admin/invoicing/payment/{paid.pk}/refund/", typed).status_code == 403
         assert not Refund.objects.exists()
+
+
+class TestRefundThatFailed:
+    def test_is_given_back_by_check_from_the_payments_page(self, manager, gateway):
+        account = make.customer()
+        invoice(account, "200")
+        paid = charge(account.pk, card(account), actor=MIA, now=NOW)
+        address = f"/admin/invoicing/payment/{paid.pk}/refund/"
+        assert "How it goes back" not in manager.get(address).text
+        manager.post(address, {"reason": "Closed.", "do": "1"})
+        gateway.fail_refund(Refund.objects.get().gateway_reference)
+        take_in(gateway)
+        work_off_events(now=NOW)
+        assert (
+            "came to nothing, and its money is here" in manager.get(f"/admin/invoicing/payment/{paid.pk}/change/").text
+        )
+        assert f">{paid.pk}<" in manager.get("/admin/invoicing/payment/?queue=refund").text
+        manager.post(address, {"reason": "Closed.", "by_hand": "CHECK", "reference": "c-9", "do": "1"})
+        assert list(Refund.objects.order_by("pk").values_list("state", flat=True)) == ["FAILED", "SUCCEEDED"]
+
+    def test_made_at_the_gateway_itself_is_booked_from_its_notice(self, manager, auditor, gateway):
+        account = make.customer()
+        due = invoice(account, "200")
+        paid = charge(account.pk, card(account), actor=MIA, now=NOW)
+        gateway.refund(RefundRequest("elsewhere", paid.gateway_reference, Decimal("50.50"), "USD"))
+        take_in(gateway)
+        work_off_events(now=NOW)
+        notice = WebhookEvent.objects.filter(state="PARKED").first()
+        address = f"/admin/invoicing/webhookevent/{notice.pk}/book-refund/"
+        assert auditor.post(address, {"reason": "By phone.", "do": "1"}).status_code == 403
+        assert not Refund.objects.exists()
+        manager.post(address, {"reason": "By phone.", "do": "1"})
+        assert (Refund.objects.get().amount, open_of(due)) == (50, 50)
 
 
 class TestLook:

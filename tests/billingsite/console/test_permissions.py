@@ -103,6 +103,7 @@ PAGES = {
                 "invoicing_payment_deposit",
                 "invoicing_topup_refund",
                 "invoicing_webhookevent_resolve",
+                "invoicing_webhookevent_book_refund",
                 "invoicing_webhookevent_retry",
             ),
             *("invoicing_prepaidbalance_top_up", "invoicing_prepaidbalance_migrate"),

@@ -9,6 +9,7 @@ from django.db import OperationalError
 
 from accounts.actors import NotPermitted
 from accounts.models import AuditEntry
+from invoicing.documents.models import Letter
 from invoicing.payments import events
 from invoicing.payments.gateways.faults import Fault, Told
 from invoicing.payments.gateways.protocol import ChargeRequest, RefundRequest
@@ -16,6 +17,7 @@ from invoicing.payments.models import Chargeback, Payment, PaymentMethod, Refund
 from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.operations import (
     MoneyRefused,
+    book_refund_made_elsewhere,
     charge,
     refund,
     resolve_event,
@@ -229,6 +231,52 @@ class TestParked:
         parked = WebhookEvent.objects.filter(state="PARKED")
         assert parked
         assert all("USD 10.00" in event.error for event in parked)
+
+    def test_a_refund_made_elsewhere_is_booked_by_a_person(self, account, gateway):
+        """Its several notices are worked off by that, and what comes later of it finds it."""
+        due = money.invoice(account)
+        payment = charge(account.pk, money.card(account), actor=MIA, now=NOW)
+        given = gateway.refund(RefundRequest("by-hand", payment.gateway_reference, Decimal("50.50"), "USD"))
+        worked_off(gateway)
+        event = WebhookEvent.objects.filter(state="PARKED").first()
+        made_ = book_refund_made_elsewhere(event, actor=MIA, now=NOW, reason="Settled by phone.")
+        assert (made_.amount, made_.fee, made_.state) == (50, Decimal("0.50"), "SUCCEEDED")
+        assert (money.open_of(due), money.balance(account, "GATEWAY_CLEARING")) == (50, Decimal("50.50"))
+        assert Letter.objects.filter(key=f"refund-receipt:{made_.pk}").exists()
+        work_off_events(now=NOW)
+        assert not WebhookEvent.objects.filter(state="PARKED").exists()
+        gateway.fail_refund(given.reference)
+        worked_off(gateway)
+        made_.refresh_from_db()
+        assert (made_.state, money.balance(account, "GATEWAY_CLEARING")) == ("FAILED", 101)
+
+    def test_a_refund_made_elsewhere_is_booked_once_and_never_beyond_what_is_left(self, account, gateway):
+        money.invoice(account)
+        payment = charge(account.pk, money.card(account), actor=MIA, now=NOW)
+        gateway.refund(RefundRequest("by-hand", payment.gateway_reference, Decimal("60.60"), "USD"))
+        worked_off(gateway)
+        event = WebhookEvent.objects.filter(state="PARKED").first()
+        with pytest.raises(NotPermitted):
+            book_refund_made_elsewhere(event, actor=NOBODY, now=NOW, reason="So.")
+        with pytest.raises(MoneyRefused, match="Say why"):
+            book_refund_made_elsewhere(event, actor=MIA, now=NOW, reason=" ")
+        book_refund_made_elsewhere(event, actor=MIA, now=NOW, reason="So.")
+        with pytest.raises(NotPossibleNow):
+            book_refund_made_elsewhere(event, actor=MIA, now=NOW, reason="So.")
+        WebhookEvent.objects.filter(pk=event.pk).update(state="PARKED")
+        with pytest.raises(MoneyRefused, match="booked already, as refund"):
+            book_refund_made_elsewhere(event, actor=MIA, now=NOW, reason="So.")
+        Refund.objects.update(gateway_reference="re_other")
+        with pytest.raises(MoneyRefused, match=r"with USD 40\.40 left of it, and the gateway gave back USD 60\.60"):
+            book_refund_made_elsewhere(event, actor=MIA, now=NOW, reason="So.")
+        assert money.balance(account, "GATEWAY_CLEARING") == Decimal("40.40")
+
+    def test_a_charge_is_no_refund_to_be_booked(self, account, gateway):
+        charged_elsewhere(gateway, money.card(account))
+        worked_off(gateway)
+        event = WebhookEvent.objects.get(state="PARKED")
+        with pytest.raises(MoneyRefused, match="tells of no refund"):
+            book_refund_made_elsewhere(event, actor=MIA, now=NOW, reason="So.")
 
     def test_a_chargeback_of_which_we_know_nothing(self, account, gateway):
         answer = charged_elsewhere(gateway, money.card(account))

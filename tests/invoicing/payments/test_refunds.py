@@ -207,6 +207,27 @@ class TestFailed:
         give_back(payment)
         assert not refund_failed().exists(), "it was given back after all"
 
+    def test_may_be_given_back_by_hand_instead(self, account, payment, gateway):
+        """The card is closed: no refund of the gateway's would ever arrive."""
+        with pytest.raises(MoneyRefused, match="is refunded to the method it came from"):
+            give_back(payment, by_hand="CHECK", reference="c-9")
+        made_ = give_back(payment)
+        gateway.fail_refund(made_.gateway_reference)
+        failed = Answer(Outcome.FAILED, made_.gateway_reference, Decimal(101), "USD", "lost_or_stolen_card")
+        record_refund_answer(made_, failed, now=NOW)
+        with pytest.raises(MoneyRefused, match="give the reference"):
+            give_back(payment, by_hand="CHECK")
+        with pytest.raises(MoneyRefused, match="no way to give money back by hand"):
+            give_back(payment, by_hand="CARD", reference="c-9")
+
+        again = give_back(payment, by_hand="CHECK", reference="c-9")
+
+        assert (again.state, again.amount, again.fee, again.gateway_reference) == ("SUCCEEDED", 100, 1, "c-9")
+        assert money.balance(account, "GATEWAY_CLEARING", category="demo") == 101, "where it came to"
+        assert money.balance(account, "GATEWAY_CLEARING", category="MANUAL:CHECK") == -101, "where it went from"
+        assert refundable(payment) == (0, 0)
+        assert not refund_failed().exists()
+
     def test_at_once_is_told_to_staff_alone(self, payment, monkeypatch):
         monkeypatch.setattr(
             module, "refund_at_gateway", lambda _: Answer(Outcome.FAILED, "re_1", Decimal(101), "USD", "expired")

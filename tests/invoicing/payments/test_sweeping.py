@@ -8,11 +8,14 @@ import pytest
 from django.core.management import call_command
 
 from accounts.actors import schedule
+from invoicing.invoices.models import Invoice
 from invoicing.payments import excluding, sweeping
+from invoicing.payments.asked import MoneyRefused
 from invoicing.payments.gateways.faults import Fault, Told
 from invoicing.payments.models import Payment
 from invoicing.payments.operations import book_payment, charge, charge_due, record_return, refund, take_back
 from invoicing.payments.tasks import charge_seller
+from invoicing.subscriptions.models import BillingProfile
 from tests.chaos.at_once import at_once, failures
 from tests.invoicing import factories as made
 from tests.invoicing.payments import factories as money
@@ -108,6 +111,24 @@ class TestChargeDue:
         done = sweep()
         assert [tried.account for tried in done.charged] == [other.number]
         assert done.failed == [(company.number, "ValueError: a bug")]
+
+    def test_of_one_currency_that_is_refused_charges_the_other(self, company, monkeypatch):
+        money.card(company)
+        for currency in ("USD", "EUR"):
+            BillingProfile.objects.filter(account=company).update(currency=currency)
+            company.billing_profile.refresh_from_db()
+            money.invoice(company, issued_on=FIRST)
+        real = sweeping.charge
+
+        def picky(account_id, *args, invoices, **values):
+            if Invoice.objects.get(pk=invoices[0]).currency == "EUR":
+                raise MoneyRefused("Not in euros.")
+            return real(account_id, *args, invoices=invoices, **values)
+
+        monkeypatch.setattr(sweeping, "charge", picky)
+        done = sweep()
+        assert done.skipped == [(company.number, "Not in euros.")]
+        assert [(tried.currency, tried.amount) for tried in done.charged] == [("USD", 100)]
 
     def test_goes_on_where_it_stopped(self, company):
         companies = [company, made.per_seat_company(5), made.per_seat_company(5)]
