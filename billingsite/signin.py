@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.authentication import get_authentication_records
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet
 from django.dispatch import receiver
@@ -33,6 +35,26 @@ class ClosedSignUp(DefaultAccountAdapter):
         records = get_authentication_records(self.request, self.request.user)
         last = max((record["at"] for record in records), default=0)
         return time.time() - last > app_settings.REAUTHENTICATION_TIMEOUT
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """
+        Only the sign-in that claims an address confirms it, and not whoever is sent the link.
+
+        A confirmed address opens the pages of the contacts that have it: a stranger could else claim a contact's, and
+        wait for the contact to press the button.
+        """
+        if request.user.pk != email_address.user_id:
+            messages.error(request, f"Sign in as the one who added {email_address.email}, then open the link again.")
+            return False
+        return super().confirm_email(request, email_address)
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        """Links that leave the site are built from its setting, never from what a request claims to have come to."""
+        link = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
+        return f"{settings.SITE_URL}{link.replace('UID-KEY', quote(key))}"
+
+    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: EmailConfirmationHMAC) -> str:
+        return f"{settings.SITE_URL}{reverse('account_confirm_email', args=[emailconfirmation.key])}"
 
     def format_email_subject(self, subject: str) -> str:
         return f"Clausebook: {subject}"

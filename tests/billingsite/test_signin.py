@@ -1,7 +1,11 @@
+import re
+
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from django.contrib.auth.models import User
+from django.core import mail
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
@@ -86,3 +90,39 @@ class TestClosedSignUp:
         form = {"username": "eve", "email": "eve@example.com", "password1": PASSWORD, "password2": PASSWORD}
         client.post(reverse("account_signup"), form)
         assert not User.objects.exists()
+
+
+@pytest.mark.django_db
+class TestLinksInMails:
+    @pytest.fixture(autouse=True)
+    def site(self, settings: Settings) -> None:
+        settings.SITE_URL, settings.ALLOWED_HOSTS = "https://pay.example", ["*"]
+
+    @pytest.fixture
+    def ann(self) -> User:
+        user = User.objects.create_user("ann", "ann@x.example", PASSWORD)
+        EmailAddress.objects.create(user=user, email="ann@x.example", verified=True, primary=True)
+        return user
+
+    def test_to_set_a_password_are_of_the_sites_setting_and_of_no_host_that_a_request_names(self, ann: User) -> None:
+        Client().post("/accounts/password/reset/", {"email": ann.email}, headers={"host": "evil.example"})
+        (sent,) = mail.outbox
+        assert "https://pay.example/accounts/password/reset/key/" in sent.body
+        assert "evil" not in str(sent.message())
+
+    def test_to_confirm_an_address_likewise_and_only_who_claims_it_confirms_it(self, ann: User) -> None:
+        """Else a stranger claims a contact's address, and waits for the contact to press the button."""
+        session = Client()
+        session.post("/accounts/login/", {"login": "ann", "password": PASSWORD})
+        session.post(
+            "/accounts/email/", {"action_add": "", "email": "pat@x.example"}, headers={"host": "evil.example"}
+        )  # fmt: skip
+        (sent,) = mail.outbox
+        assert "evil" not in str(sent.message())
+        link = re.search(r"https://pay\.example(/accounts/confirm-email/\S+)", sent.body).group(1)
+        owner = Client()
+        assert "Sign in first" in owner.get(link).text
+        owner.post(link)
+        assert not EmailAddress.objects.get(email="pat@x.example").verified
+        session.post(link)
+        assert EmailAddress.objects.get(email="pat@x.example").verified

@@ -130,8 +130,9 @@ class TestStaffSigningIn:
         assert_fit_to_be_seen(page)
 
     def test_sets_a_new_password_by_mail(
-        self, page: Page, live_server: LiveServer, staff: User, console_errors: list[str]
+        self, page: Page, live_server: LiveServer, staff: User, console_errors: list[str], settings: Settings
     ) -> None:
+        settings.SITE_URL = live_server.url
         page.goto(f"{live_server.url}/accounts/login/")
         page.get_by_role("link", name="Forgot your password?").click()
         assert_fit_to_be_seen(page)
