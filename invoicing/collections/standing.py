@@ -88,7 +88,7 @@ def _suspended(found: dict[int, list[StandingReason]], account_ids: Collection[i
         if one.state == Suspension.State.ACTIVE:
             reason = StandingReason(Matter.SUSPENDED, one.clause, f"Service is suspended: {one.why}.", way_out)
         else:
-            sentence = f"Service will be suspended on {one.effective_on}: {one.why}."
+            sentence = f"Service will be suspended on {one.effective_on:%-d %B %Y}: {one.why}."
             reason = StandingReason(Matter.SUSPENSION_NEAR, one.clause, sentence, way_out)
         found[one.account_id].append(reason)
 
@@ -109,7 +109,7 @@ def _overdue(found: dict[int, list[StandingReason]], unpaid: dict[int, list[Unpa
     for account_id, invoices in by_account.items():
         amounts = ", ".join(format_money(amount, currency) for currency, amount in sorted(sums(invoices).items()))
         since = min(one.due_on for one in invoices)
-        sentence = f"{amounts} is overdue since {since}, on {', '.join(one.number for one in invoices)}."
+        sentence = f"{amounts} is overdue since {since:%-d %B %Y}, on {', '.join(one.number for one in invoices)}."
         found[account_id].append(StandingReason(Matter.OVERDUE, "SUSP-1", sentence, PAY))
 
 

@@ -215,9 +215,9 @@ def cancel_order(*, order: Order, actor: Actor, now: datetime, reason: str) -> O
     if actor.kind == ActorKind.CONTACT:
         # As with the charge itself: what still waits for its authorization is taken back by whoever may ask for it.
         action = Action.REQUEST_CHARGE if order.state == State.REQUESTED else Action.AUTHORIZE_CHARGE
-        with asking(action, order.account, actor=actor, now=now) as asked:
+        with asking(action, order.account, actor=actor, now=now):
+            # What may still be refused below is on record once it is done, and not before.
             _check_before_the_start(locked_order(order))
-            asked.audit("order.cancel", subject=f"order {order.pk}", before={}, after={"reason": reason}, why=reason)
     else:
         actor.require(MAY_WORK)
     if order.one_off and order.state in (State.REQUESTED, State.AUTHORIZED) and order.one_off.billed_on is None:

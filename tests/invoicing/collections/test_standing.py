@@ -43,7 +43,7 @@ class TestStandingOf:
         assert not said.is_good
         assert said.as_json()["reasons"] == [{
             "matter": "OVERDUE", "clause": "SUSP-1", "way_out": "Pay what is open.",
-            "sentence": f"USD 60.00 is overdue since 2026-03-01, on {made.number}.",
+            "sentence": f"USD 60.00 is overdue since 1 March 2026, on {made.number}.",
         }]  # fmt: skip
 
     @pytest.mark.parametrize("excuse", ["dispute", "credit", "pending"])

@@ -9,7 +9,7 @@ from accounts.actors import Role
 from accounts.models import AuditEntry
 from invoicing.orders.following import set_state
 from invoicing.orders.models import Order
-from invoicing.orders.operations import OrderRefused, cancel_order, order_service
+from invoicing.orders.operations import OrderRefused, buy_seat, cancel_order, order_service
 from invoicing.payments.models import Payment, Refund
 from tests.accounts.factories import make_contact
 from tests.accounts.visitors import visitor
@@ -169,8 +169,18 @@ class TestPayAndCancel:
         set_state(order, Order.State.STARTED, actor=MIA, now=NOW, started_at=NOW)
         answer = client.post(f"/my/{order.account_id}/orders/{order.pk}/cancel/", follow=True)
         assert "what has started is not cancelled" in answer.text
-        assert not AuditEntry.objects.filter(action="order.cancel").exists()
+        assert not AuditEntry.objects.filter(action__startswith="order.cancel").exists()
         assert not Refund.objects.exists()
+
+    def test_a_licensed_seat_is_taken_back_by_the_administrator_and_nothing_says_that_it_was(self):
+        """AUTH-7."""
+        company = factories.per_seat_company(2)
+        licensed = factories.plan("seat-plan", "30", licensed=True)
+        order = buy_seat(company, licensed, actor=factories.contact_of(company, Role.ADMINISTRATOR), now=NOW)
+        answer = client_of(company, Role.PRIMARY).post(f"/my/{company.pk}/orders/{order.pk}/cancel/")
+        order.refresh_from_db()
+        assert (answer.status_code, "AUTH-7" in answer.text, order.state) == (403, True, "INVOICED")
+        assert not AuditEntry.objects.filter(action__startswith="order.cancel").exists()
 
     def test_twice_gives_back_once(self, paid):
         client, order = paid
