@@ -1,6 +1,7 @@
 """The opening page: what needs doing, how the business goes, what comes next."""
 
 import json
+import textwrap
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -76,7 +77,7 @@ def _owed_part(ages: list[tuple[str, Decimal, int]] | None, currency: str) -> di
     shown = [age for number, age in enumerate(ages) if number < len(ages) - 1 or age[2]]
     dataset = _dataset("Open", [amount for _, amount, _ in shown], list(AGE_COLOURS[: len(shown)]))
     return {
-        "chart": json.dumps({"labels": [label.split(" ", 1) for label, _, _ in shown], "datasets": [dataset]}),
+        "chart": json.dumps({"labels": [textwrap.wrap(label, 9) for label, _, _ in shown], "datasets": [dataset]}),
         "options": _options(stacked=False, legend=False),
         "rows": [(label, count, format_money(amount, currency)) for label, amount, count in shown],
         "total": format_money(sum((amount for _, amount, _ in shown), ZERO), currency),
@@ -94,13 +95,15 @@ def _dataset(label: str, amounts: list[Decimal], colour: str | list[str]) -> dic
 
 
 def _options(*, stacked: bool, legend: bool) -> str:
+    # Labels stand in lines and upright; where there is no room for all, every second month is left out.
+    upright = {**TICKS, "maxRotation": 0, "autoSkip": stacked, "font": {"size": 11}}
     return json.dumps({
         "animation": False,
         "responsive": True,
         "maintainAspectRatio": False,
         "plugins": {"legend": {"display": legend, "position": "bottom", "labels": {"boxWidth": 12, **TICKS}}},
         "scales": {
-            "x": {"stacked": stacked, "grid": {"display": False}, "ticks": TICKS},
+            "x": {"stacked": stacked, "grid": {"display": False}, "ticks": upright},
             "y": {"stacked": stacked, "beginAtZero": True, "border": {"display": False}, "grid": {}, "ticks": TICKS},
         },
     })  # fmt: skip

@@ -74,7 +74,7 @@ def _recall(asked: Asked) -> str:
 
 class RemittanceForm(ActForm):
     collected = amount_field("Collected, gross", "What the debtor paid the agency.", required=True)
-    commission = amount_field("Commission kept by the agency", required=True)
+    commission = amount_field("Commission kept by the agency", required=True, may_be_zero=True)
     reference = forms.CharField(label="The agency's reference", max_length=REFERENCE_LENGTH)
     on = forms.DateField(label="Day on which it came", widget=DayInput())
     rest_is_credit = forms.BooleanField(

@@ -53,8 +53,7 @@ class PlacementAdmin(OfAccountsAdmin):
         "badge",
         "account_name",
         "amount_shown",
-        "proposed",
-        "placed",
+        "since",
         "batch_name",
         "why_closed",
     )
@@ -98,13 +97,10 @@ class PlacementAdmin(OfAccountsAdmin):
     def badge(self, row: Placement) -> str:
         return row.get_state_display()
 
-    @display(description="Proposed", ordering="proposed_on")
-    def proposed(self, row: Placement) -> str:
-        return day(row.proposed_on)
-
-    @display(description="Placed", ordering="placed_on")
-    def placed(self, row: Placement) -> str:
-        return day(row.placed_on)
+    @display(description="Since", ordering="proposed_on")
+    def since(self, row: Placement) -> str:
+        """With the agency; before that, proposed."""
+        return day(row.placed_on or row.proposed_on)
 
     @display(description="Batch")
     def batch_name(self, row: Placement) -> str:

@@ -26,7 +26,19 @@ class ActForm(forms.Form):
     def __init__(self, *args: Any, row: Any, now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.row, self.now = row, now
+        self._name_the_currency()
         self.prepare()
+
+    def _name_the_currency(self) -> None:
+        """An amount is asked for in the row's currency, or in which its account is billed, unless the form asks."""
+        amounts = [field for field in self.fields.values() if isinstance(field, forms.DecimalField)]
+        if not amounts or "currency" in self.fields:
+            return
+        currency = getattr(self.row, "currency", "") or getattr(
+            getattr(self.row, "billing_profile", None), "currency", ""
+        )
+        for amount in amounts if currency else ():
+            amount.label = f"{amount.label}, {currency}"
 
     def prepare(self) -> None:
         """Fit the fields to the row."""

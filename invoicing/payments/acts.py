@@ -1,6 +1,9 @@
 """What staff may do about a payment: the pages that ask for it, and the operations behind them."""
 
+from decimal import Decimal
+
 from django import forms
+from django.core.validators import MinValueValidator
 
 from accounts.decisions import Refused
 from invoicing.invoices.models import Invoice
@@ -26,9 +29,14 @@ from invoicing.payments.queues import refund_failed
 REFUSALS = (MoneyRefused, NoSuchGateway, Refused)
 
 
-def amount_field(label: str, help_text: str = "", *, required: bool = False) -> forms.DecimalField:
+def amount_field(
+    label: str, help_text: str = "", *, required: bool = False, may_be_zero: bool = False
+) -> forms.DecimalField:
+    least = Decimal(0) if may_be_zero else Decimal("0.000001")
+    said = "An amount is not less than zero." if may_be_zero else "An amount is more than zero."
     return forms.DecimalField(
         label=label, max_digits=18, decimal_places=6, required=required, help_text=help_text,
+        validators=[MinValueValidator(least, said)],
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )  # fmt: skip
 

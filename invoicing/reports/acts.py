@@ -7,6 +7,8 @@ from accounts.decisions import Refused
 from accounts.refusals import BadValue
 from invoicing.pages.acts import Act, ActForm, Asked, DayInput
 from invoicing.reports.operations import request_statement
+from invoicing.sellers.queries import today_of
+from invoicing.subscriptions.models import BillingProfile
 
 
 class StatementForm(ActForm):
@@ -14,7 +16,8 @@ class StatementForm(ActForm):
     to_on = forms.DateField(label="To, included", widget=DayInput(), help_text="Today at the latest.")
 
     def prepare(self) -> None:
-        today = self.now.date()
+        profile = BillingProfile.objects.select_related("seller").filter(account=self.row).first()
+        today = today_of(profile.seller, now=self.now) if profile else self.now.date()
         self.initial.update({"from_on": today.replace(day=1) - relativedelta(months=3), "to_on": today})
 
 

@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -20,6 +21,7 @@ from invoicing.payments.notices import WebhookEvent
 from invoicing.payments.operations import book_payment, charge, take_back, work_off_events
 from invoicing.payments.queries import standing_of, unallocated
 from invoicing.payments.receiving import take_in
+from invoicing.sellers.models import Seller
 from tests.invoicing import factories as make
 from tests.invoicing.payments.factories import MIA, NOW, TODAY, card, invoice, open_of, ship_rates
 
@@ -366,6 +368,37 @@ class TestSuspension:
         assert not Suspension.objects.exists()
         manager.post("/admin/invoicing/suspension/do/sweep/", {**typed, "do": "1"})
         assert Suspension.objects.get().state == "WARNED"
+
+
+class TestAnAct:
+    @pytest.mark.parametrize("typed", ["-1", "0"])
+    def test_takes_no_amount_that_is_none(self, manager, gateway, typed):
+        account = make.customer()
+        invoice(account, "100")
+        method = card(account)
+        address = f"/admin/invoicing/payment/account/{account.pk}/charge/"
+        shown = manager.post(address, {"method": method.pk, "amount": typed, "preview": "1"})
+        assert "An amount is more than zero." in shown.text
+        assert "What it would come to" not in shown.text
+
+    def test_names_the_currency_and_what_it_is_done_to(self, manager):
+        account = make.customer(profile={"currency": "EUR"})
+        paid = book_payment(
+            account, kind="CHECK", amount=Decimal(80), currency="EUR", reference="1", received_on=TODAY, actor=MIA,
+            now=NOW,
+        )  # fmt: skip
+        shown = manager.get(f"/admin/invoicing/payment/{paid.pk}/refund/").text
+        assert "Amount, EUR" in shown
+        assert f"Payment {paid.pk} of EUR 80.00" in shown
+
+    def test_of_a_statement_offers_days_that_it_takes(self, manager, monkeypatch):
+        """It is tomorrow in UTC before it is in Denver."""
+        account = make.customer()
+        Seller.objects.update(time_zone="America/Denver")
+        monkeypatch.setattr("invoicing.pages.acting.timezone.now", lambda: datetime(2026, 6, 3, 2, 0, tzinfo=UTC))
+        shown = manager.get(f"/admin/invoicing/letter/account/{account.pk}/statement/").text
+        assert 'value="2026-06-02"' in shown
+        assert 'value="2026-06-03"' not in shown
 
 
 class TestToken:

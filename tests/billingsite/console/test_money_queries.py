@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from django.core.cache import cache
 
 from accounts.actors import command_line
 from accounts.models import ApiToken
@@ -99,3 +100,22 @@ class TestSearch:
         paid = Payment.objects.get(reference="CHECK-1")
         answer = auditor.get("/admin/search/?q=CHECK-1")
         assert answer.headers["Location"] == f"/admin/invoicing/payment/{paid.pk}/change/"
+
+
+class TestTheCards:
+    """Of the opening page."""
+
+    def test_say_how_many_there_are_in_the_lists_they_lead_to(self, manager):
+        for number in range(FEW):
+            one_of_each(number)
+        common = {"account": make.customer(), "made_by": "Mia", "made_at": AT, "reason": "NON_PAYMENT", "why": "So."}
+        for on in (ON, date(2099, 1, 1)):
+            Suspension.objects.create(**common, clause="SUSP-1", state="WARNED", effective_on=on)
+            common["account"] = make.customer()
+        cache.clear()
+        cards = {card.title: card for card in manager.get("/admin/").context["cards"]}
+        assert {"Suspensions due", "Platform notices", "Hand-overs to approve", "Payments not all used"} <= set(cards)
+        for title, card in cards.items():
+            if title != "Work nobody takes":
+                assert f"{manager.get(card.link).context['cl'].result_count}" == card.count, title
+        assert cards["Suspensions due"].count == "1"
