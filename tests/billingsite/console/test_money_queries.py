@@ -113,9 +113,9 @@ class TestTheCards:
             Suspension.objects.create(**common, clause="SUSP-1", state="WARNED", effective_on=on)
             common["account"] = make.customer()
         cache.clear()
-        cards = {card.title: card for card in manager.get("/admin/").context["cards"]}
+        cards = {one.title: one for one in manager.get("/admin/").context["cards"]}
         assert {"Suspensions due", "Platform notices", "Hand-overs to approve", "Payments not all used"} <= set(cards)
-        for title, card in cards.items():
+        for title, one in cards.items():
             if title != "Work nobody takes":
-                assert f"{manager.get(card.link).context['cl'].result_count}" == card.count, title
+                assert f"{manager.get(one.link).context['cl'].result_count}" == one.count, title
         assert cards["Suspensions due"].count == "1"
