@@ -62,6 +62,7 @@ PAGES = {
             "prepaid",
             "card_fees",
             "unallocated",
+            "vendors",
         )
     },
     "accounts_account_export": OF_ANY_STAFF,
