@@ -5,7 +5,7 @@ Each line is one fact that travels upwards; everything else in the house is an i
 """
 
 from invoicing.collections import queries as collections
-from invoicing.collections import restoring
+from invoicing.collections import restoring, statements
 from invoicing.documents import composers, letter_composer
 from invoicing.invoices import paid
 from invoicing.invoices.composing import InvoiceComposer
@@ -13,6 +13,7 @@ from invoicing.orders import following as orders
 from invoicing.payments import excluding, settled
 from invoicing.payments.of_invoices import paid_by
 from invoicing.prepaid import crediting, forecast, standing
+from invoicing.reports.agency_statements import agency_statements
 from invoicing.runs.forecast import coming_charges
 
 
@@ -26,6 +27,8 @@ def connect() -> None:
     # COLL-1, DISP-1: what is disputed, held or with the agency is not charged; SUSP-1: who is suspended may not go on.
     excluding.exclude(collections.not_charged)
     standing.register(collections.suspended)
+    # COLL-1: the statements beside the agency's file.
+    statements.register(agency_statements)
     # PRE-3: what a coming 1st will cost, priced as the run will price it.
     forecast.register(coming_charges)
     # What a payment means for a balance comes before what the balance means for a suspension; then what may start.

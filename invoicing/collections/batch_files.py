@@ -12,12 +12,13 @@ from urllib.parse import quote
 import xlsxwriter
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Min
 
 from invoicing.collections.agency_rows import AMOUNTS, HEADER, UPDATE_HEADER, batch_rows, update_rows
 from invoicing.collections.models import PlacementBatch, PlacementInvoice
+from invoicing.collections.statements import Period, statements_of
 from invoicing.documents.files import sha256, write_whole
-from invoicing.documents.models import Document, Letter
+from invoicing.documents.models import Document
 from invoicing.documents.reading import DocumentChanged, NotDrawnYet, read_document
 from invoicing.pages.sheets import csv_lines, safe_cell
 from invoicing.periods import DAY
@@ -25,7 +26,7 @@ from invoicing.sellers.models import Seller
 
 SUMS = "SHA256SUMS"
 MISSING = "missing.txt"
-DAYS_OF_UPDATES = 7
+DAYS_OF_UPDATES = 31
 
 logger = logging.getLogger(__name__)
 
@@ -124,23 +125,14 @@ def _text(value: Any) -> Any:
 
 
 def _documents(batch: PlacementBatch) -> dict[str, bytes]:
-    """The invoices handed over and their accounts' latest statements, as far as they are drawn; the rest by name."""
+    """The statements of those handed over, and the invoices as far as they are drawn; the rest by name."""
     placed = PlacementInvoice.objects.filter(placement__batch=batch).values_list("invoice_id", "invoice__number")
     invoices = dict(placed.order_by("invoice_id"))
-    accounts = list(batch.placements.values_list("account_id", flat=True))
-    statements = Letter.objects.filter(account_id__in=accounts, kind=Document.Kind.STATEMENT)
-    latest = statements.order_by("account_id", "-on", "-pk").distinct("account_id")
-    letters = {letter.pk: f"{letter.account.number}-{letter.on}" for letter in latest.select_related("account")}
-    wanted = Document.objects.filter(
-        Q(kind=Document.Kind.INVOICE, subject_id__in=list(invoices))
-        | Q(kind=Document.Kind.STATEMENT, subject_id__in=list(letters))
-    )
-    found: dict[str, bytes] = {}
+    found = _statements(batch)
     missing = {f"invoices/{_file(number)}" for number in invoices.values()}
+    wanted = Document.objects.filter(kind=Document.Kind.INVOICE, subject_id__in=list(invoices))
     for document in wanted.order_by("pk"):
-        is_invoice = document.kind == Document.Kind.INVOICE
-        names = invoices if is_invoice else letters
-        name = f"{'invoices' if is_invoice else 'statements'}/{_file(names[document.subject_id])}"
+        name = f"invoices/{_file(invoices[document.subject_id])}"
         try:
             found[name] = read_document(document)
         except NotDrawnYet:
@@ -152,6 +144,16 @@ def _documents(batch: PlacementBatch) -> dict[str, bytes]:
         logger.warning("batch %s goes without %s documents that are not drawn yet", batch.pk, len(left_out))
         found[MISSING] = "".join(f"{name}\n" for name in left_out).encode()
     return found
+
+
+def _statements(batch: PlacementBatch) -> dict[str, bytes]:
+    """From the first of the invoices to the hand-over, so that the agency can show what it asks for."""
+    placed = batch.placements.annotate(since=Min("invoices__invoice__issued_on"))
+    rows = placed.order_by("pk").values_list("account_id", "account__number", "currency", "since")
+    periods = [Period(account_id, currency, since, batch.on) for account_id, _, currency, since in rows]
+    numbers = {account_id: number for account_id, number, _, _ in rows}
+    drawn = statements_of(periods)
+    return {f"statements/{_file(f'{numbers[pk]}-{batch.on}')}": pdf for pk, pdf in drawn.items()}
 
 
 def _file(name: str | None) -> str:
@@ -168,9 +170,14 @@ def write_updates(*, today: date, seller: Seller) -> int:
     return sum(_update_of(today - days * DAY, seller) for days in range(DAYS_OF_UPDATES))
 
 
+def update_path(on: date, seller_id: int) -> Path:
+    """Below the documents' root."""
+    return Path("placements") / f"{on:%Y-%m}" / f"updates-{seller_id}-{on}.csv"
+
+
 def _update_of(on: date, seller: Seller) -> bool:
     rows = update_rows(on, seller=seller)
-    path = settings.DOCUMENTS_ROOT / f"placements/{on:%Y-%m}/updates-{seller.pk}-{on}.csv"
+    path = settings.DOCUMENTS_ROOT / update_path(on, seller.pk)
     content = "".join(csv_lines(UPDATE_HEADER, rows)).encode()
     if not rows or (path.is_file() and path.read_bytes() == content):
         return False

@@ -4,10 +4,12 @@ import mimetypes
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.db.models.functions import TruncDate
 from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -16,7 +18,8 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from invoicing.collections.acts import HAND_OFF
-from invoicing.collections.models import Placement, PlacementBatch
+from invoicing.collections.batch_files import update_path
+from invoicing.collections.models import Placement, PlacementBatch, PlacementRecord
 from invoicing.collections.operations import approve_placements, write_batches
 from invoicing.collections.placement_acts import (
     PLACEMENT_ACTS,
@@ -35,6 +38,7 @@ from invoicing.pages.requests import actor_of, attempt
 from invoicing.sellers.models import Seller
 from invoicing.sellers.queries import today_of
 
+UPDATES_SHOWN = 31
 BADGES = {
     Placement.State.PROPOSED.label: "warning",
     Placement.State.PLACED.label: "info",
@@ -163,12 +167,13 @@ class PlacementBatchAdmin(ActingAdmin):
         return [path("<int:row_id>/files/<path:file_name>", view, name=name), *super().get_urls()]
 
     def file_view(self, request: HttpRequest, row_id: int, file_name: str) -> HttpResponseBase:
-        """One of the batch's own files, by a name that its list holds and no other."""
+        """One of the batch's own files, or an update since, by a name that its lists hold and no other."""
         batch = self.shown(request, row_id)
-        if file_name not in files_of(batch):
+        path = {**paths_of(batch), **updates_since(batch)}.get(file_name)
+        if path is None:
             raise Http404("There is no such page.")
         content_type = mimetypes.guess_type(file_name)[0] or "application/octet-stream"
-        content = (folder_of(batch) / file_name).open("rb")
+        content = path.open("rb")
         return FileResponse(
             content, as_attachment=True, filename=Path(file_name).name, content_type=content_type,
             headers={"X-Content-Type-Options": "nosniff"},
@@ -199,7 +204,10 @@ class PlacementBatchAdmin(ActingAdmin):
 
     def tables(self, row: PlacementBatch) -> list[Table]:
         address = "admin:invoicing_placementbatch_file"
-        files = [(link(reverse(address, args=[row.pk, name]), name),) for name in files_of(row)]
+        files, updates = (
+            [(link(reverse(address, args=[row.pk, name]), name),) for name in found]
+            for found in (paths_of(row), updates_since(row))
+        )
         placed = row.placements.select_related("account").order_by("pk")[:200]
         rows = [
             (row_link("placement", one.pk, one.pk), account_link(one.account), one.get_state_display(),
@@ -208,6 +216,12 @@ class PlacementBatchAdmin(ActingAdmin):
         ]  # fmt: skip
         return [
             Table("Files for the agency", ("File",), files, "They are written as soon as a worker gets to it."),
+            Table(
+                "What it is to be told since",
+                ("File of a day, over all of the seller's batches",),
+                updates,
+                "Nothing was paid, credited or recalled since.",
+            ),
             Table("Placements", ("Placement", "Account", "State", "Amount"), rows, "None.", right=("Amount",)),
         ]
 
@@ -220,10 +234,21 @@ def folder_of(batch: PlacementBatch) -> Path:
     return Path(settings.DOCUMENTS_ROOT / batch.path).parent
 
 
-def files_of(batch: PlacementBatch) -> list[str]:
-    """The names of the files in the batch's folder, its own first."""
+def paths_of(batch: PlacementBatch) -> dict[str, Path]:
+    """The files in the batch's folder by their names, its own first."""
     if not batch.path:
-        return []
+        return {}
     folder = folder_of(batch)
-    found = sorted(str(one.relative_to(folder)) for one in folder.rglob("*") if one.is_file())
-    return sorted(found, key=lambda name: ("/" in name, name))
+    found = {str(one.relative_to(folder)): one for one in folder.rglob("*") if one.is_file()}
+    return dict(sorted(found.items(), key=lambda named: ("/" in named[0], named[0])))
+
+
+def updates_since(batch: PlacementBatch) -> dict[str, Path]:
+    """The latest files of what came, was recalled and was written off since the batch's day, the newest first."""
+    records = PlacementRecord.objects.filter(placement__batch__seller=batch.seller_id, at__gte=batch.approved_at)
+    days = records.annotate(day=TruncDate("at", tzinfo=ZoneInfo(batch.seller.time_zone))).order_by("-day")
+    paths = [
+        settings.DOCUMENTS_ROOT / update_path(day, batch.seller_id)
+        for day in days.values_list("day", flat=True).distinct()[:UPDATES_SHOWN]
+    ]
+    return {path.name: path for path in paths if path.is_file()}

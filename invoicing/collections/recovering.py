@@ -114,7 +114,7 @@ def _check_remittance(placement: Placement, collected: Decimal, commission: Deci
 
 
 def _check_day(placement: Placement, on: date, today: date) -> None:
-    if not placement.placed_on <= on <= today:
+    if placement.placed_on is None or not placement.placed_on <= on <= today:
         raise RemittanceRefused(
             f"A remittance comes between the hand-over, {placement.placed_on}, and today, {today}: not on {on}."
         )

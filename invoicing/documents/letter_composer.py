@@ -25,9 +25,7 @@ class LetterComposer:
     def pdf_inputs(self, subject_ids: Sequence[int]) -> Mapping[int, PrintedLetter]:
         """The letters of this kind among them as plain values, in two queries."""
         letters = list(Letter.objects.filter(pk__in=subject_ids, kind=self.kind).order_by("pk"))
-        heads = {letter.details["seller"].get("letterhead_id") for letter in letters}
-        logos = dict(Letterhead.objects.filter(pk__in=heads - {None}).values_list("pk", "logo"))
-        return {letter.pk: _printed(letter, logos) for letter in letters}
+        return {one.id: one for one in printed(letters)}
 
     def drawn_unsaved(self, letter: Letter) -> bytes:
         """The PDF of a letter that is neither kept nor sent, such as a statement that is looked at."""
@@ -43,12 +41,19 @@ class LetterComposer:
         return mail_text(letter)
 
 
+def printed(letters: Sequence[Letter]) -> list[PrintedLetter]:
+    """Letters as plain values, in one query; those that are not kept have the number 0."""
+    heads = {letter.details["seller"].get("letterhead_id") for letter in letters}
+    logos = dict(Letterhead.objects.filter(pk__in=heads - {None}).values_list("pk", "logo"))
+    return [_printed(letter, logos) for letter in letters]
+
+
 def _printed(letter: Letter, logos: Mapping[int, Any]) -> PrintedLetter:
     said = letter.details
     seller, recipient = said["seller"], said["recipient"]
     logo = logos.get(seller.get("letterhead_id"))
     return PrintedLetter(
-        id=letter.pk,
+        id=letter.pk or 0,
         kind=letter.kind,
         on=letter.on,
         subject=said["subject"],

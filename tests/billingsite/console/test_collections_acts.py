@@ -82,6 +82,17 @@ class TestPlacement:
         assert (proposal.state, open_of(of(proposal)), told(answer)) == ("PLACED", (D(0), D(100)), "Done: 1 placed.")
         assert PlacementBatch.objects.get().sha256
 
+    def test_says_what_the_agency_is_to_be_told_since(self, auditor, manager, proposal, now, today):
+        manager.post(at(proposal, "approve"), {"do": "1"})
+        manager.post(at(proposal, "recall"), {"why": "A mistake.", "do": "1"})
+        manager.post("/admin/invoicing/placement/do/hand-off/", {"seller": seller().pk, "on": f"{today}", "do": "1"})
+        batch = PlacementBatch.objects.get()
+        name = f"updates-{seller().pk}-{timezone.localdate(timezone=ZoneInfo(seller().time_zone))}.csv"
+        assert name in auditor.get(at(batch, "change")).text
+        content = b"".join(auditor.get(f"/admin/invoicing/placementbatch/{batch.pk}/files/{name}").streaming_content)
+        assert b"Recalled,100.00,A mistake." in content
+        assert auditor.get(f"/admin/invoicing/placementbatch/{batch.pk}/files/updates-0.csv").status_code == 404
+
     def test_is_not_handed_over_once_it_is_disputed(self, manager, proposal, now, today):
         Hold.objects.create(account=proposal.account, kind="DISPUTE", why="Asked.", placed_by="Mia", placed_at=now)
         answer = manager.post(at(proposal, "approve"), {"do": "1"})

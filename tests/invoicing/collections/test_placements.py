@@ -8,6 +8,7 @@ from io import StringIO
 
 import openpyxl
 import pytest
+from pypdf import PdfReader
 
 from accounts.actors import Actor, ActorKind, Channel, NotPermitted, Role, schedule
 from accounts.models import AuditEntry
@@ -522,7 +523,11 @@ class TestWriteBatches:
         assert (folder / "invoices" / f"{drawn.number}.pdf").read_bytes().startswith(b"%PDF")
         assert not (folder / "missing.txt").exists()
         sums = (folder / "SHA256SUMS").read_text().splitlines()
-        assert len(sums) == 3
+        assert len(sums) == 4
+        statement = folder / "statements" / f"{drawn.account.number}-{RIPE}.pdf"
+        text = "".join(page.extract_text() for page in PdfReader(statement).pages)
+        assert f"Invoice {drawn.number}" in text
+        assert "Of the closing balance, USD 100.00 is with our collections agency (COLL-1)." in " ".join(text.split())
         (folder / "missing.txt").write_text("an attempt before the crash")
         PlacementBatch.objects.update(written_at=None)
         write_batches(now=NOW)
