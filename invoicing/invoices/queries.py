@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -55,7 +55,7 @@ def vendor_sales(month: date) -> list[VendorSales]:
     """What each vendor is owed for the month of this day, by currency: its share of the net sales, rounded once."""
     start = month.replace(day=1)
     last = billing_date_after(start, 1) - timedelta(days=1)
-    asked = {"from_on": start, "to_on": last, "currency": "", "terms": "", "seller": None}
+    asked: dict[str, Any] = {"from_on": start, "to_on": last, "currency": "", "terms": "", "seller": None}
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT * FROM ({VENDOR_SALES}) s ORDER BY vendor, currency", asked)
         return [
