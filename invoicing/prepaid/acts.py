@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 
 from accounts.decisions import Refused
-from invoicing.catalog.models import BillingTerms
 from invoicing.money import ZERO, format_money
 from invoicing.pages.acts import Act, ActForm, Asked, DayInput, Facts
 from invoicing.payments.acts import amount_field
@@ -16,17 +15,13 @@ from invoicing.payments.models import PaymentMethod
 from invoicing.payments.queries import methods_of
 from invoicing.prepaid.migration import MigrationRefused, grant_migration_credit, preview_migration_credit
 from invoicing.prepaid.models import PrepaidBalance, TopUp
+from invoicing.prepaid.queries import is_prepaid
 from invoicing.prepaid.refunding import refund_top_up
 from invoicing.prepaid.topping_up import top_up
 from invoicing.sellers.queries import today_of
 from invoicing.subscriptions.models import BillingProfile
 
 REFUSALS = (MoneyRefused, NoSuchGateway, Refused, MigrationRefused)
-
-
-def is_prepaid(account_id: int) -> bool:
-    settled = BillingTerms.Settlement.BALANCE
-    return BillingProfile.objects.filter(account_id=account_id, terms__settlement=settled).exists()
 
 
 class TopUpForm(ActForm):

@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, Sum
 
 from accounts.actors import Actor
 from accounts.audit import record_change
@@ -16,7 +16,7 @@ from accounts.models import Account
 from accounts.refusals import Refusal, in_words
 from invoicing.catalog.models import BillingTerms
 from invoicing.invoices.models import Invoice, InvoiceLine
-from invoicing.ledger.models import LedgerAccount, LedgerEntry
+from invoicing.ledger.models import LedgerAccount, LedgerEntry, Posting
 from invoicing.ledger.operations import Side
 from invoicing.money import ZERO, round_money
 from invoicing.prepaid.balances import lock_balance, post_credit
@@ -69,11 +69,14 @@ def preview_migration_credit(account: Account, cut_over_on: date) -> MigrationCr
     """
     MIG-1: from the invoiced periods that run beyond the cut-over, in proportion to the days, rounded once.
 
-    Reading: what was billed counts, paid or not, since what is not paid stays owed. Before tax: a tax that was charged
-    stands until a credit note takes it back.
+    Reading: what was billed counts, paid or not, since what is not paid stays owed; what a prepaid balance has paid
+    does not, since that is no billing it was moved from. Before tax: a tax that was charged stands until a credit note
+    takes it back.
     """
     currency = account.billing_profile.currency
+    from_balance = Posting.objects.filter(invoice_id=OuterRef("invoice_id"), entry__kind=LedgerEntry.Kind.SETTLEMENT)
     lines = InvoiceLine.objects.filter(
+        ~Exists(from_balance),
         account=account,
         kind=InvoiceLine.Kind.RECURRING,
         invoice__status=Invoice.Status.ISSUED,

@@ -34,6 +34,15 @@ def unknown_account(account: str) -> Refusal:
     )
 
 
+def billed_elsewhere(before: date) -> Refusal:
+    """BILL-6: what was used before an account was taken over is on invoices of others."""
+    return Refusal(
+        "BILL-6",
+        f"What was used before {before:%-d %B %Y} was billed elsewhere.",
+        "Send what was used from that day on; the rest is on the invoices of whoever billed the account then.",
+    )
+
+
 def key_reused(key: str, different: str) -> Refusal:
     """P8: a key names one use for ever; the same key with the same content changes nothing."""
     return Refusal(
@@ -57,6 +66,8 @@ def amount_to_top_up(
     """
     PRE-2, PRE-4: what the customer chose, or more where that leaves the balance below the threshold or does not cover
     the monthly charges that wait: the gap is closed in one charge. Rounded up to the currency's minor unit.
+
+    `floor` is what the terms say, not where a returned payment has taken the balance: that debt is part of the gap.
     """
     to_threshold = threshold - balance
     to_charges = awaiting - (balance - floor) if awaiting else ZERO

@@ -2,16 +2,23 @@
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from invoicing.catalog.models import BillingTerms
 from invoicing.prepaid.models import TopUp, TopUpAgreement
+from invoicing.subscriptions.models import BillingProfile
+
+
+def is_prepaid(account_id: int) -> bool:
+    """PRE-1: whether the account's terms are settled from a balance, opened or not yet."""
+    settled = BillingTerms.Settlement.BALANCE
+    return BillingProfile.objects.filter(account_id=account_id, terms__settlement=settled).exists()
 
 
 def accounts_to_top_up() -> list[int]:
     """PRE-2: accounts with an agreement that is on, and a balance below its threshold or short of what waits."""
     balance = "account__prepaid_balance"
     low = Q(**{f"{balance}__balance__lt": F("threshold")})
-    short = Q(**{f"{balance}__awaiting__gt": 0}) & Q(
-        **{f"{balance}__awaiting__gt": F(f"{balance}__balance") - F(f"{balance}__floor")}
-    )
+    limit = F("account__billing_profile__terms__credit_limit")
+    short = Q(**{f"{balance}__awaiting__gt": 0}) & Q(**{f"{balance}__awaiting__gt": F(f"{balance}__balance") + limit})
     agreements = TopUpAgreement.objects.filter(low | short, is_on=True)
     return list(agreements.order_by("account_id").values_list("account_id", flat=True))
 

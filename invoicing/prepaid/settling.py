@@ -11,11 +11,13 @@ from invoicing.bulk import array_of
 from invoicing.money import ZERO, format_money
 from invoicing.prepaid.balances import open_balances
 
+# The terms say how far a balance may fall; its own floor lies lower where a returned payment has left a debt.
 NEEDED = """
-SELECT i.id, i.account_id, i.currency, b.balance, b.floor,
+SELECT i.id, i.account_id, i.currency, b.balance, -t.credit_limit,
     i.total - coalesce((SELECT sum(l.amount) FROM invoicing_invoiceline l
                         WHERE l.invoice_id = i.id AND l.kind = 'USAGE'), 0)
 FROM invoicing_invoice i JOIN invoicing_prepaidbalance b ON b.account_id = i.account_id
+JOIN invoicing_billingprofile p ON p.account_id = i.account_id JOIN invoicing_billingterms t ON t.id = p.terms_id
 WHERE i.id = ANY(%s::bigint[])
 ORDER BY i.account_id, i.id FOR NO KEY UPDATE OF b
 """
@@ -42,8 +44,11 @@ WITH settled AS (
     FROM settled s LEFT JOIN used ON used.invoice_id = s.id GROUP BY s.id, s.account_id, s.total
 ), left_over AS (
     UPDATE invoicing_prepaidbalance b
-    SET balance = b.balance - d.amount, awaiting = 0, awaiting_since_on = NULL
-    FROM (SELECT account_id, sum(amount) AS amount FROM deducted GROUP BY 1) d WHERE b.account_id = d.account_id
+    SET balance = b.balance - d.amount, floor = least(-t.credit_limit, b.balance - least(d.amount, 0)),
+        awaiting = 0, awaiting_since_on = NULL
+    FROM (SELECT account_id, sum(amount) AS amount FROM deducted GROUP BY 1) d
+    JOIN invoicing_billingprofile p ON p.account_id = d.account_id JOIN invoicing_billingterms t ON t.id = p.terms_id
+    WHERE b.account_id = d.account_id
 ), entry AS (
     INSERT INTO invoicing_ledgerentry (account_id, source, kind, currency, "on", at)
     SELECT account_id, 'settlement:' || id, 'SETTLEMENT', currency, issued_on, %(now)s::timestamptz FROM settled
@@ -66,6 +71,11 @@ FROM entry e JOIN used ON used.invoice_id = e.invoice_id GROUP BY 1, 2, 5, 6 HAV
 AWAITED = """
 UPDATE invoicing_prepaidbalance b SET awaiting = v.amount, awaiting_since_on = coalesce(b.awaiting_since_on, %s)
 FROM unnest(%s::bigint[], %s::numeric[]) AS v(account_id, amount) WHERE b.account_id = v.account_id
+"""
+
+NOT_AWAITED = """
+UPDATE invoicing_prepaidbalance SET awaiting = 0, awaiting_since_on = NULL
+WHERE account_id = ANY(%s::bigint[]) AND awaiting > 0
 """
 
 
@@ -95,12 +105,12 @@ def not_covered(charges: Mapping[int, Decimal]) -> dict[int, "Short"]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT v.account_id, p.currency, v.charges, coalesce(b.balance, 0),"
-            " v.charges - coalesce(b.balance - b.floor, t.credit_limit)"
+            " v.charges - coalesce(b.balance, 0) - t.credit_limit"
             " FROM unnest(%s::bigint[], %s::numeric[]) AS v(account_id, charges)"
             " JOIN invoicing_billingprofile p ON p.account_id = v.account_id"
             " JOIN invoicing_billingterms t ON t.id = p.terms_id"
             " LEFT JOIN invoicing_prepaidbalance b ON b.account_id = v.account_id"
-            " WHERE v.charges > 0 AND v.charges > coalesce(b.balance - b.floor, t.credit_limit)",
+            " WHERE v.charges > 0 AND v.charges > coalesce(b.balance, 0) + t.credit_limit",
             [array_of(charges), array_of(charges.values())],
         )
         return {row[0]: Short(None, *row) for row in cursor.fetchall()}
@@ -111,6 +121,12 @@ def await_credit(charges: Mapping[int, Decimal], *, on: date) -> None:
     open_balances(charges)
     with connection.cursor() as cursor:
         cursor.execute(AWAITED, [on, array_of(charges), array_of(charges.values())])
+
+
+def await_nothing(account_ids: Sequence[int]) -> None:
+    """PRE-4: what these accounts waited for is not due any more, such as a charge that was withdrawn."""
+    with connection.cursor() as cursor:
+        cursor.execute(NOT_AWAITED, [array_of(account_ids)])
 
 
 def short_of_credit(invoice_ids: Sequence[int], account_ids: Sequence[int], *, on: date) -> list[Short]:

@@ -9,8 +9,10 @@ import logging
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import Sum
 
 from accounts.actors import Actor, ActorKind
 from accounts.audit import record_change
@@ -19,6 +21,7 @@ from accounts.decisions import StandsInTheWay, asking
 from accounts.models import Account
 from accounts.refusals import Refusal
 from invoicing.catalog.models import BillingTerms
+from invoicing.money import ZERO
 from invoicing.payments.asked import MoneyRefused
 from invoicing.payments.charging import record_attempt, send
 from invoicing.payments.models import Payment, PaymentMethod
@@ -129,19 +132,17 @@ def _intend_automatic(account_id: int, *, actor: Actor, now: datetime, on: date 
     agreement = TopUpAgreement.objects.select_related("method").filter(account_id=account_id, is_on=True).first()
     if agreement is None or profile.terms.settlement != BillingTerms.Settlement.BALANCE:
         return None
-    balance = lock_balance(account_id)
+    lock_balance(account_id)
+    low = _low(agreement, profile)
     day = on or today_of(profile.seller, now=now)
-    if not _is_called_for(agreement, balance, profile, day, now):
+    if not low or not _may_be_made(agreement, profile, day, now):
         return None
     method = agreement.method or default_method(account_id)
     if method is None or method.state != PaymentMethod.State.ACTIVE:
         switch_off(agreement, "There is no payment method that can be charged", key=f"top-up-off:{account_id}:{day}",
                    now=now)  # fmt: skip
         return None
-    amount = amount_to_top_up(
-        chosen=agreement.amount, threshold=agreement.threshold, balance=balance.balance, floor=balance.floor,
-        awaiting=balance.awaiting, currency=balance.currency,
-    )  # fmt: skip
+    amount = amount_to_top_up(chosen=agreement.amount, currency=profile.currency, **low._asdict())
     payment = record_attempt(
         account_id, method, actor=actor, now=now, amount=amount, purpose=Payment.Purpose.TOP_UP, automatic=True, on=day
     )
@@ -151,19 +152,35 @@ def _intend_automatic(account_id: int, *, actor: Actor, now: datetime, on: date 
     return made
 
 
-def _is_called_for(
-    agreement: TopUpAgreement, balance: PrepaidBalance, profile: BillingProfile, day: date, now: datetime
-) -> bool:
+class _Low(NamedTuple):
+    """A balance that calls for a top-up; `floor` is what the terms say, and what is on its way counts as here."""
+
+    threshold: Decimal
+    balance: Decimal
+    floor: Decimal
+    awaiting: Decimal
+
+
+def _low(agreement: TopUpAgreement, profile: BillingProfile) -> _Low | None:
     """
-    PRE-2: the balance is low, no automatic one is under way, the day has one left, and the last decline is past.
+    PRE-2: what calls for a top-up, if anything does; the balance is locked.
+
+    Reading: a top-up by hand that is under way is counted, so that nobody is charged twice for one gap.
+    """
+    balance = PrepaidBalance.objects.get(pk=agreement.account_id)
+    by_hand = TopUp.objects.filter(account_id=agreement.account_id, automatic=False, state__in=OPEN)
+    coming = by_hand.aggregate(amount=Sum("amount", default=ZERO))["amount"]
+    low = _Low(agreement.threshold, balance.balance + coming, -profile.terms.credit_limit, balance.awaiting)
+    return low if needs_top_up(**low._asdict()) else None
+
+
+def _may_be_made(agreement: TopUpAgreement, profile: BillingProfile, day: date, now: datetime) -> bool:
+    """
+    PRE-2: no automatic one is under way, the day has one left, and the last decline is past.
 
     Reading: a declined one counts for its day too, since the gateway may still report it as paid.
     """
     if agreement.not_before_at is not None and now < agreement.not_before_at:
-        return False
-    if not needs_top_up(
-        threshold=agreement.threshold, balance=balance.balance, floor=balance.floor, awaiting=balance.awaiting
-    ):
         return False
     automatic = TopUp.objects.filter(account_id=agreement.account_id, automatic=True)
     if automatic.filter(state__in=OPEN).exists():

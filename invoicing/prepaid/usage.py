@@ -16,7 +16,14 @@ from django.db import IntegrityError, transaction
 
 from accounts.refusals import Refusal
 from invoicing.money import ZERO
-from invoicing.prepaid.policy import key_reused, not_covered, not_prepaid, too_much_in_a_month, unknown_account
+from invoicing.prepaid.policy import (
+    billed_elsewhere,
+    key_reused,
+    not_covered,
+    not_prepaid,
+    too_much_in_a_month,
+    unknown_account,
+)
 from invoicing.prepaid.standing import suspended_among
 from invoicing.prepaid.usage_payers import KnownUse, Payer, accounts_among, known_uses, lock_payers
 from invoicing.prepaid.usage_reading import Unreadable, Use
@@ -137,6 +144,8 @@ class _Batch:
         if payer is None or day is None:
             known_account = use.account in self.not_prepaid
             return _refused(use, "account", not_prepaid(use.account) if known_account else unknown_account(use.account))
+        if payer.bill_from_on is not None and day < payer.bill_from_on:
+            return _refused(use, "at", billed_elsewhere(payer.bill_from_on))
         priced = self.prices.find(payer.account_id, use.product, payer.currency, day)
         if isinstance(priced, Refusal):
             return _refused(use, "product", priced)

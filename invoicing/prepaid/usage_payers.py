@@ -6,6 +6,7 @@ Ids and keys go as one array: a placeholder for each of five hundred would cost 
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from invoicing.prepaid.policy import needs_top_up
 from invoicing.prepaid.usage_reading import Use
 
 PAYERS = """
-SELECT a.number, a.id, p.currency, s.time_zone, t.credit_limit, g.threshold
+SELECT a.number, a.id, p.currency, s.time_zone, t.credit_limit, g.threshold, p.bill_from_on
 FROM accounts_account a
 JOIN invoicing_billingprofile p ON p.account_id = a.id
 JOIN invoicing_billingterms t ON t.id = p.terms_id AND t.settlement = 'BALANCE'
@@ -47,7 +48,8 @@ class Payer:
     """
     A prepaid account and its balance, locked: as it was `before` the batch, and as it is with what is deducted.
 
-    `time_zone` is the seller's; `threshold` is of its top-up agreement, None without one that is on.
+    `time_zone` is the seller's; `threshold` is of its top-up agreement, None without one that is on; what was used
+    before `bill_from_on` was billed elsewhere.
     """
 
     number: str
@@ -56,6 +58,7 @@ class Payer:
     time_zone: str
     credit_limit: Decimal
     threshold: Decimal | None
+    bill_from_on: date | None
     before: Decimal = ZERO
     balance: Decimal = ZERO
     floor: Decimal = ZERO

@@ -1,5 +1,6 @@
 """PRE-1: a use as the platform or a file sends it, read into plain values; all that is wrong with it, in sentences."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -13,6 +14,8 @@ REQUIRED = ("key", "account", "product", "at", "quantity")
 FIELDS = (*REQUIRED, "detail")
 LONGEST = {"key": 80, "account": 40, "product": 60, "detail": 200}
 MOST_UNITS = Decimal(1_000_000_000)
+# To Python, "1_000", " 5 " and the digits of other scripts are numbers too.
+PLAIN = re.compile(r"[-+]?[0-9.]+([eE][-+]?[0-9]{1,4})?", re.ASCII)
 # Clocks differ a little.
 EARLIEST_AHEAD = timedelta(minutes=5)
 
@@ -102,9 +105,10 @@ def _quantity(name: str, value: Any) -> Decimal:
     way_out = "Send a number greater than zero and below 1,000,000,000, with at most six decimal places."
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         raise _Wrong("The quantity is missing or not a number.", way_out)
+    if isinstance(value, str) and not PLAIN.fullmatch(value):
+        raise _Wrong("The quantity is not a number.", way_out)
     try:
-        # An int of thousands of digits, or a text in other scripts' digits, is a number to Python too.
-        quantity = Decimal(value) if not isinstance(value, str) or value.isascii() else Decimal("NaN")
+        quantity = Decimal(value)
     except InvalidOperation as error:
         raise _Wrong("The quantity is not a number.", way_out) from error
     if not quantity.is_finite():

@@ -15,7 +15,6 @@ from invoicing.documents.models import Document, Letter
 from invoicing.documents.parties import recipient_of, seller_of
 from invoicing.money import ZERO, format_money
 from invoicing.periods import billing_date_after
-from invoicing.prepaid.balances import floor_for
 from invoicing.prepaid.forecast import Part, coming_charges
 from invoicing.prepaid.models import PrepaidBalance, TopUpAgreement
 from invoicing.prepaid.policy import enough
@@ -31,7 +30,7 @@ class Shortfall(NamedTuple):
     """
     What an account will be charged on `on`, in parts, and what its balance lacks for it; amounts in `currency`.
 
-    `available` is what may be deducted down to the floor.
+    `available` is what may be deducted down to the floor of the terms; negative where a debt is to be made good first.
     """
 
     profile: BillingProfile
@@ -121,7 +120,8 @@ def _short_of(profiles: Sequence[BillingProfile], first_on: date) -> list[Shortf
         if kept is not None and kept.awaiting:
             parts = (Part(WAITING, kept.awaiting), *parts)
         left = kept.balance if kept else ZERO
-        available = left - floor_for(profile.terms.credit_limit, left)
+        # A debt that a returned payment left is part of what is missing.
+        available = left + profile.terms.credit_limit
         short = Shortfall(profile, first_on, profile.currency, parts, available, profile.account_id in agreed)
         if short.charges > ZERO and short.missing > ZERO:
             found.append(short)

@@ -9,6 +9,8 @@ from invoicing.invoices.drafts import draft_of
 from invoicing.invoices.models import Invoice, InvoiceLine
 from invoicing.invoices.operations import issue_drafts
 from invoicing.invoices.pricing import charges_due
+from invoicing.money import format_money
+from invoicing.prepaid.balances import lock_balance
 from invoicing.prepaid.settling import settle_from_balance, short_of_credit
 from invoicing.runs.billables import read_page
 from invoicing.runs.catalogs import Catalog
@@ -48,8 +50,8 @@ def invoice_at_once(charge: OneOffCharge, *, now: datetime) -> Invoice:
     proposal = _proposal(run, payer_id, charge)
     invoice_id = save_drafts(run, [proposal])[payer_id]
     is_prepaid = profile.terms.settlement == profile.terms.Settlement.BALANCE
-    if is_prepaid and (short := short_of_credit([invoice_id], [payer_id], on=run.on)):
-        raise NotAtOnce(short[0].reason)
+    if is_prepaid:
+        _check_covered(invoice_id, payer_id, run)
     settled = frozenset([invoice_id] if is_prepaid else [])
     issue_drafts([(invoice_id, payer_id, "INVOICE")], seller=run.seller, now=now, settled_elsewhere=settled)
     if is_prepaid:
@@ -61,6 +63,23 @@ def invoice_at_once(charge: OneOffCharge, *, now: datetime) -> Invoice:
             [array_of([payer_id])],
         )
     return Invoice.objects.get(pk=invoice_id)
+
+
+def _check_covered(invoice_id: int, payer_id: int, run: Run) -> None:
+    """
+    PRE-4: the balance, locked, covers the invoice, and no monthly charges wait: those were first.
+
+    :raises NotAtOnce: if it does not; nothing is kept as awaited, since all of it is undone
+    """
+    balance = lock_balance(payer_id)
+    if balance.awaiting:
+        waiting = format_money(balance.awaiting, balance.currency)
+        raise NotAtOnce(f"PRE-4: monthly charges of {waiting} wait for credit, and are posted before this charge.")
+    for short in short_of_credit([invoice_id], [payer_id], on=run.on):
+        raise NotAtOnce(
+            f"PRE-4: the charge comes to {format_money(short.charges, short.currency)} and the prepaid balance is "
+            f"{format_money(short.balance, short.currency)}. It is invoiced when the balance covers it."
+        )
 
 
 def _proposal(run: Run, payer_id: int, charge: OneOffCharge) -> Proposal:

@@ -22,7 +22,8 @@ def post_what_waited(*, actor: Actor, now: datetime, account_id: int | None = No
 
     :raises NotPermitted: if the actor may not retry parked accounts
     """
-    covered = PrepaidBalance.objects.filter(awaiting__gt=0, balance__gte=F("floor") + F("awaiting"))
+    limit = F("account__billing_profile__terms__credit_limit")
+    covered = PrepaidBalance.objects.filter(awaiting__gt=0, balance__gte=F("awaiting") - limit)
     if account_id is not None:
         covered = covered.filter(account_id=account_id)
     items = RunItem.objects.filter(

@@ -14,7 +14,7 @@ from invoicing.invoices.drafts import Draft
 from invoicing.invoices.fee_note import KEY
 from invoicing.invoices.models import Invoice, InvoiceLine, LineTax
 from invoicing.payments.fee_quotes import FeeQuotes
-from invoicing.prepaid.settling import await_credit
+from invoicing.prepaid.settling import await_credit, await_nothing
 from invoicing.runs.billables import DueAccount
 from invoicing.runs.models import Run, RunItem
 from invoicing.runs.proposals import Proposal, internal_failure
@@ -158,6 +158,8 @@ def _save(run: Run, found: list[Proposal], sequences: dict[int, int]) -> int:
     copy_rows(RunItem, ITEM_COLUMNS, [_item_row(run, p, invoice_ids, sequences) for p in found])
     if awaited := {p.account.account_id: p.awaited for p in found if p.awaited}:
         await_credit(awaited, on=run.on)
+    if done := [p.account.account_id for p in found if p.outcome == RunItem.Outcome.NOTHING_DUE]:
+        await_nothing(done)
     dealt_with = [p for p in found if p.outcome != RunItem.Outcome.PROPOSED]
     move_on(dealt_with)
     return len(dealt_with)

@@ -11,8 +11,9 @@ from invoicing.invoices.credit_notes import credit_invoice
 from invoicing.invoices.models import Invoice
 from invoicing.ledger.models import Posting
 from invoicing.prepaid.migration import MigrationRefused, grant_migration_credit, preview_migration_credit
+from invoicing.subscriptions.models import BillingProfile
 from tests.invoicing.factories import bill, per_seat_company, plan, subscription, terms
-from tests.invoicing.prepaid.factories import NOW, balance_of, posted_balance
+from tests.invoicing.prepaid.factories import NOW, balance_of, give, posted_balance
 
 pytestmark = pytest.mark.django_db
 D = Decimal
@@ -58,6 +59,14 @@ class TestPreview:
         line = invoice.lines.get(amount=30)
         credit_invoice(invoice=invoice, actor=MIA, now=NOW, reason="Not ordered.", amounts={line.pk: D(30)})
         assert preview_migration_credit(moved, CUT_OVER).amount == D("14.95")
+
+    def test_leaves_out_what_the_prepaid_balance_itself_has_paid(self, moved):
+        """Else the months since the cut-over would be credited too."""
+        give(moved, "300")
+        BillingProfile.objects.update(next_billing_on=date(2026, 4, 1))
+        bill(date(2026, 4, 1))
+        assert balance_of(moved) < 300
+        assert preview_migration_credit(moved, CUT_OVER).amount == D("29.95")
 
     def test_changes_nothing(self, moved):
         before = Posting.objects.count()

@@ -270,7 +270,7 @@ class TestABalanceThatCannotBeWritten:
         account = prepaid("1")
         card(account)
         agreement(account)
-        monkeypatch.setattr("invoicing.prepaid.topping_up._is_called_for", lambda *_: True)
+        monkeypatch.setattr("invoicing.prepaid.topping_up._may_be_made", lambda *_: True)
         with connection.cursor() as cursor:
             cursor.execute("SELECT indexname, indexdef FROM pg_indexes WHERE indexname = ANY(%s)",
                            [["one_automatic_top_up_at_a_time", "automatic_top_ups_a_day"]])  # fmt: skip
@@ -293,7 +293,7 @@ class TestABalanceThatCannotBeWritten:
         account = prepaid("1")
         card(account)
         agreement(account)
-        monkeypatch.setattr("invoicing.prepaid.topping_up._is_called_for", lambda *_: True)
+        monkeypatch.setattr("invoicing.prepaid.topping_up._may_be_made", lambda *_: True)
         with unwritable_balances():
             assert not failures(at_once([lambda: due(account)] * 6))
         assert Payment.objects.count() == 1

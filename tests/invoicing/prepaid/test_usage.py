@@ -220,6 +220,22 @@ class TestTheSameKeyAgain:
         assert balance_of(theirs) == 10
 
 
+class TestBilledElsewhere:
+    """BILL-6: what was used before the account was taken over is on invoices of others."""
+
+    def test_is_refused_by_the_sellers_day(self):
+        seller(time_zone="America/Denver")
+        per_use()
+        account = prepaid("10", profile={"bill_from_on": date(2026, 3, 1)})
+        before = use(account, at=datetime(2026, 3, 1, 6, 59, tzinfo=UTC))
+        first = use(account, at=datetime(2026, 3, 1, 7, 0, tzinfo=UTC))
+        taken = take(before, first)
+        assert outcomes(taken) == ["refused", "accepted"]
+        assert said(taken) == ["What was used before 1 March 2026 was billed elsewhere."]
+        assert (taken.answers[0].refusals[0].clause, taken.answers[0].fields) == ("BILL-6", ("at",))
+        assert balance_of(account) == D("9.9")
+
+
 class TestThePrice:
     """PRE-1: the version valid on the day of the use, where the seller is."""
 

@@ -13,6 +13,7 @@ from invoicing.prepaid.forecast import Part
 from invoicing.prepaid.models import PrepaidBalance
 from invoicing.prepaid.usage import take_uses
 from invoicing.prepaid.usage_reading import Use
+from invoicing.runs.at_once import NotAtOnce, invoice_at_once
 from invoicing.runs.awaiting import post_what_waited
 from invoicing.runs.books import differences_in_books
 from invoicing.runs.forecast import coming_charges
@@ -23,6 +24,7 @@ from tests.invoicing import factories
 
 pytestmark = pytest.mark.django_db
 NOW = factories.NOW
+APRIL_2 = datetime(2026, 4, 2, 15, tzinfo=UTC)
 D = Decimal
 
 
@@ -225,6 +227,36 @@ class TestCreditThatArrives:
         topped_up(account, "49")
         assert post_what_waited(actor=schedule(), now=NOW) == 0
         assert balance_of(account) == D("49")
+
+
+class TestAServiceWhileChargesWait:
+    """SVC-1 beside PRE-4: what is asked for in between does not make the month's charges forgotten."""
+
+    @pytest.fixture
+    def charge(self, account):
+        factories.bill(date(2026, 4, 1))
+        topped_up(account, "20")
+        return factories.one_off_charge(account, factories.plan("visit", "10", charge="ONE_OFF"), date(2026, 4, 2))
+
+    def test_is_not_invoiced_before_them(self, account, charge):
+        with pytest.raises(NotAtOnce, match="monthly charges of USD 50.00 wait for credit"):
+            invoice_at_once(charge, now=APRIL_2)
+        assert PrepaidBalance.objects.get(account=account).awaiting == D(50)
+        assert balance_of(account) == 20
+
+    def test_is_invoiced_once_they_are_posted(self, account, charge):
+        topped_up(account, "40")
+        post_what_waited(actor=schedule(), now=APRIL_2)
+        assert invoice_at_once(charge, now=APRIL_2).total == 10
+        assert balance_of(account) == 0
+        assert list(differences_in_books()) == []
+
+    def test_says_what_it_comes_to_where_the_balance_is_short(self, account, charge):
+        topped_up(account, "35")
+        post_what_waited(actor=schedule(), now=APRIL_2)
+        with pytest.raises(NotAtOnce, match="comes to USD 10.00 and the prepaid balance is USD 5.00"):
+            invoice_at_once(charge, now=APRIL_2)
+        assert PrepaidBalance.objects.get(account=account).awaiting == 0
 
 
 class TestTheForecast:
