@@ -19,6 +19,7 @@ from invoicing.orders.models import Order
 from invoicing.orders.queries import (
     charges_without_order,
     invoice_of_seat,
+    left_of,
     to_invoice,
     with_reopened_invoice,
     with_settled_invoice,
@@ -30,6 +31,7 @@ from invoicing.subscriptions.models import OneOffCharge
 
 logger = logging.getLogger(__name__)
 State = Order.State
+CREDITED = "Its invoice was credited before anything was paid."
 
 
 def follow_orders(*, now: datetime) -> int:
@@ -132,6 +134,8 @@ def _may_start(order: Order, *, now: datetime) -> bool:
     order = locked_order(order)
     if order.state != State.INVOICED or not with_settled_invoice([order.invoice_id or 0]).exists():
         return False
+    if not _is_wanted(order):
+        return set_state(order, State.CANCELLED, actor=schedule(), now=now, why=CREDITED, cancelled_at=now)
     moved = set_state(order, State.PAID, actor=schedule(), now=now, paid_at=now)
     payload = {
         "order": order.pk,
@@ -144,6 +148,18 @@ def _may_start(order: Order, *, now: datetime) -> bool:
     key = f"start:{order.pk}:{now.timestamp():.0f}"
     record_notices([NoticeDraft(order.account_id, PlatformNotice.Event.START, key, payload)], now=now)
     return moved
+
+
+def _is_wanted(order: Order) -> bool:
+    """
+    Whether an order whose invoice is settled is to begin.
+
+    Reading: a service whose lines were credited in full was not paid but taken back, and likewise a seat that is not
+    held any more; a seat that is held was given for nothing.
+    """
+    if order.subscription is not None and order.subscription.ended_on is None:
+        return True
+    return bool(left_of(order))
 
 
 @transaction.atomic

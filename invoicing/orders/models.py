@@ -14,7 +14,8 @@ class Order(models.Model):
     """
     From what was asked for to what was done: nothing starts before it is paid.
 
-    An order is of one service (`one_off`) or of one seat (`subscription`), and has one invoice.
+    An order is of one service (`one_off`) or of one seat (`subscription`), and stands on one invoice, on which others
+    may stand too: a month's invoice carries what was asked for on its day.
     """
 
     class Kind(models.TextChoices):
@@ -47,7 +48,7 @@ class Order(models.Model):
     subscription = models.OneToOneField(
         Subscription, null=True, blank=True, on_delete=models.PROTECT, related_name="order"
     )
-    invoice = models.OneToOneField(Invoice, null=True, blank=True, on_delete=models.PROTECT, related_name="order")
+    invoice = models.ForeignKey(Invoice, null=True, blank=True, on_delete=models.PROTECT, related_name="orders")
     state = models.CharField(max_length=10, choices=State)
     description = models.CharField(max_length=300)
     asked_by = models.CharField(max_length=200)

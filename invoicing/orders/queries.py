@@ -1,13 +1,17 @@
 """What orders wait for, read from the books."""
 
 from collections.abc import Collection
+from decimal import Decimal
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from accounts.models import Account
 from invoicing.catalog.models import Product
+from invoicing.invoices.credit_notes import creditable_lines
 from invoicing.invoices.models import Invoice, InvoiceLine, OpenInvoice
+from invoicing.ledger.models import LedgerEntry, Posting
 from invoicing.orders.models import Order
-from invoicing.subscriptions.models import OneOffCharge
+from invoicing.subscriptions.models import BillingProfile, OneOffCharge
 
 State = Order.State
 
@@ -30,8 +34,13 @@ def to_invoice() -> QuerySet[Order]:
 
 
 def with_settled_invoice(invoice_ids: Collection[int] | None = None) -> QuerySet[Order]:
-    """Orders that wait for a payment and whose invoice is settled to the cent."""
-    return _by_settled(State.INVOICED, invoice_ids).filter(~Exists(_unsettled()))
+    """
+    Orders that wait for a payment and whose invoice is settled to the cent.
+
+    Reading: what was given up as bad debt was not paid, and starts nothing.
+    """
+    given_up = Posting.objects.filter(invoice_id=OuterRef("invoice_id"), entry__kind=LedgerEntry.Kind.WRITE_OFF)
+    return _by_settled(State.INVOICED, invoice_ids).filter(~Exists(_unsettled()), ~Exists(given_up))
 
 
 def with_reopened_invoice(invoice_ids: Collection[int] | None = None) -> QuerySet[Order]:
@@ -48,6 +57,21 @@ def _unsettled() -> QuerySet[OpenInvoice]:
     return OpenInvoice.objects.filter(invoice=OuterRef("invoice"))
 
 
+def left_of(order: Order) -> dict[int, Decimal]:
+    """What is left to credit of an order's own lines on its invoice, before tax, by line."""
+    if order.invoice is None:
+        return {}
+    return {
+        one.line.pk: one.rest
+        for one in creditable_lines(order.invoice)
+        if one.rest
+        and (
+            (order.one_off_id and one.line.one_off_id == order.one_off_id)
+            or (order.subscription_id and one.line.subscription_id == order.subscription_id)
+        )
+    }
+
+
 def invoice_of_seat(order: Order) -> Invoice | None:
     """SEAT-2: the issued invoice that carries the seat's first month."""
     line = (
@@ -58,3 +82,8 @@ def invoice_of_seat(order: Order) -> Invoice | None:
         .first()
     )
     return line.invoice if line else None
+
+
+def profile_of(account: Account) -> BillingProfile:
+    """How the account, or the partner of a client, is billed, with its seller."""
+    return BillingProfile.objects.select_related("seller", "account").get(account_id=account.parent_id or account.pk)

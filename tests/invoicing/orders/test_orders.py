@@ -1,15 +1,20 @@
 """SVC-1 and SEAT-2: what is bought and paid at once."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 
-from accounts.actors import Actor, ActorKind, Channel, Role
+from accounts.actors import Actor, ActorKind, Channel, NotPermitted, Role
 from accounts.decisions import Refused
+from accounts.models import AuditEntry
 from invoicing.collections.models import PlatformNotice
+from invoicing.collections.operations import write_off
+from invoicing.invoices.credit_notes import credit_invoice
 from invoicing.invoices.models import Invoice, OpenInvoice
 from invoicing.ledger.operations import Side, post
+from invoicing.orders.following import order_of
 from invoicing.orders.models import Order
 from invoicing.orders.operations import (
     OrderRefused,
@@ -26,6 +31,7 @@ from invoicing.payments.models import Payment, Refund
 from invoicing.payments.queries import unallocated
 from invoicing.runs.books import differences_in_books
 from invoicing.states import NotPossibleNow, move
+from invoicing.subscriptions.models import OneOffCharge
 from invoicing.subscriptions.operations import authorize_charge
 from tests.invoicing import factories
 from tests.invoicing.payments import factories as paying
@@ -41,6 +47,8 @@ STAFF = Actor(
         f"invoicing.{name}" for name in ("work_order", "book_payment", "take_payment", "refund_payment")
     ),
 )
+
+MANAGER = replace(STAFF, permissions=frozenset({"invoicing.write_off", "invoicing.issue_credit_note"}))
 
 
 @pytest.fixture(autouse=True)
@@ -232,6 +240,86 @@ class TestACancelledOrder:
         order.refresh_from_db()
         assert order.state == "CANCELLED"
         assert not Invoice.objects.exists()
+
+    def test_with_a_payment_under_way_waits_for_it(self, account, service):
+        order = asked(account, service, Role.PRIMARY)
+        payment = pay_order(order, paying.bank_account(account), actor=STAFF, now=NOW)
+        assert payment.state == "PENDING"
+        with pytest.raises(OrderRefused, match="payment for it is under way"):
+            cancel_order(order=order, actor=STAFF, now=NOW, reason="Not needed.")
+        order.refresh_from_db()
+        assert order.state == "INVOICED"
+        assert not Invoice.objects.filter(kind="CREDIT_NOTE").exists()
+
+    def test_that_is_paid_is_not_cancelled_by_staff_who_may_not_refund(self, account, service):
+        """An agent works orders; money goes back by a manager."""
+        order = asked(account, service, Role.PRIMARY)
+        pay_order(order, paying.card(account), actor=STAFF, now=NOW)
+        order.refresh_from_db()
+        agent = replace(STAFF, permissions=frozenset({"invoicing.work_order"}))
+        with pytest.raises(NotPermitted):
+            cancel_order(order=order, actor=agent, now=NOW, reason="Not needed.")
+        order.refresh_from_db()
+        assert order.state == "PAID"
+        assert not Invoice.objects.filter(kind="CREDIT_NOTE").exists()
+
+    def test_leaves_no_trace_of_a_cancellation_that_was_refused(self, account, service):
+        order = asked(account, service, Role.PRIMARY)
+        paid_by_check(order)
+        start_order(order=order, actor=STAFF, now=NOW)
+        with pytest.raises(OrderRefused):
+            cancel_order(
+                order=order, actor=factories.contact_of(account, Role.PRIMARY_BILLING), now=NOW, reason="Too late."
+            )
+        assert not AuditEntry.objects.filter(action__in=["order.cancel", "order.cancelled"]).exists()
+
+
+class TestAnOrderThatNobodyPaid:
+    """SVC-1: work starts only when it is paid."""
+
+    def test_does_not_start_when_its_invoice_is_given_up(self, account, service):
+        order = asked(account, service, Role.PRIMARY)
+        write_off(invoice=order.invoice, why="Cannot be found.", actor=MANAGER, now=NOW)
+        follow_orders(now=NOW)
+        order.refresh_from_db()
+        assert order.state == "INVOICED"
+        assert not PlatformNotice.objects.exists()
+
+    def test_is_cancelled_when_its_invoice_is_credited(self, account, service):
+        order = asked(account, service, Role.PRIMARY)
+        credit_invoice(invoice=order.invoice, actor=MANAGER, now=NOW, reason="Asked for by mistake.")
+        follow_orders(now=NOW)
+        order.refresh_from_db()
+        assert order.state == "CANCELLED"
+        assert not PlatformNotice.objects.exists()
+
+
+class TestOrdersOnOneInvoice:
+    """Two that a month's invoice carries: each follows it, and is cancelled by its own lines."""
+
+    @pytest.fixture
+    def two(self, account, service):
+        factories.one_off_charge(account, service, date(2026, 3, 1))
+        factories.one_off_charge(account, service, date(2026, 3, 2))
+        factories.bill(date(2026, 4, 1))
+        first, second = OneOffCharge.objects.order_by("pk")
+        # The run came before the orders did.
+        OneOffCharge.objects.update(billed_on=None)
+        return order_of(first, now=NOW), order_of(second, now=NOW)
+
+    def test_start_when_it_is_paid(self, account, two):
+        follow_orders(now=NOW)
+        first, second = Order.objects.order_by("pk")
+        assert (first.state, second.state) == ("INVOICED", "INVOICED")
+        assert first.invoice == second.invoice
+        paid_by_check(first, "800")
+        assert set(Order.objects.values_list("state", flat=True)) == {"PAID"}
+
+    def test_are_cancelled_one_by_one(self, account, two):
+        follow_orders(now=NOW)
+        cancel_order(order=Order.objects.earliest("pk"), actor=STAFF, now=NOW, reason="Not needed.")
+        assert Invoice.objects.get(kind="CREDIT_NOTE").total == D("-400")
+        assert list(Order.objects.order_by("pk").values_list("state", flat=True)) == ["CANCELLED", "INVOICED"]
 
 
 class TestASeat:
