@@ -68,10 +68,9 @@ def refund(
     :raises MoneyRefused: for more than is left of it, a payment that is not there, or one that its bank took back
     """
     with transaction.atomic(durable=True):
-        made = _recorded(
-            payment, actor=actor, now=now, reason=mask_card_numbers(reason), amount=amount,
-            reference=mask_card_numbers(reference), by_hand=by_hand,
-        )  # fmt: skip
+        made = record_refund(
+            payment, actor=actor, now=now, reason=reason, amount=amount, reference=reference, by_hand=by_hand
+        )
     return made if made.state == State.SUCCEEDED else send_refund(made, now=now)
 
 
@@ -87,10 +86,20 @@ def send_refund(made: Refund, *, now: datetime) -> Refund:
     return record_refund_or_doubt(made, answer, now=now)
 
 
-def _recorded(
-    payment: Payment, *, actor: Actor, now: datetime, reason: str, amount: Decimal | None, reference: str, by_hand: str
+@transaction.atomic
+def record_refund(
+    payment: Payment,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str,
+    amount: Decimal | None,
+    reference: str = "",
+    by_hand: str = "",
 ) -> Refund:
+    """Take the money where it is and record that it goes back; nothing is sent yet. Raises as `refund` does."""
     actor.require("invoicing.refund_payment")
+    reason, reference = mask_card_numbers(reason), mask_card_numbers(reference)
     profile = locked_profile(payment.account_id)
     payment = locked_payment(payment.pk)
     if by_hand:

@@ -1,8 +1,10 @@
 """Which balances call for something, asked of the database."""
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 
 from invoicing.catalog.models import BillingTerms
+from invoicing.ledger.models import LedgerAccount, Posting
+from invoicing.payments.models import Refund
 from invoicing.prepaid.models import TopUp, TopUpAgreement
 from invoicing.subscriptions.models import BillingProfile
 
@@ -27,6 +29,15 @@ def charged_top_ups() -> list[int]:
     """Top-ups whose money came and that are not on the balance."""
     charged = TopUp.objects.filter(state=TopUp.State.CHARGED)
     return list(charged.order_by("pk").values_list("pk", flat=True))
+
+
+def top_ups_not_refunded() -> list[int]:
+    """Top-ups of which a refund failed and the money was not put back: it lies with the payment, as a credit."""
+    failed = Refund.objects.filter(payment=OuterRef("payment"), state=Refund.State.FAILED)
+    credit = Posting.objects.filter(payment_id=OuterRef("payment_id"), ledger_account=LedgerAccount.CUSTOMER_CREDIT)
+    left = credit.order_by().values("payment_id").annotate(total=Sum("amount")).values("total")
+    credited = TopUp.objects.filter(Exists(failed), state=TopUp.State.CREDITED).annotate(left=Subquery(left))
+    return list(credited.filter(left__lt=0).order_by("pk").values_list("pk", flat=True))
 
 
 def stuck_top_ups() -> QuerySet[TopUp]:

@@ -30,7 +30,8 @@ from invoicing.prepaid.balances import lock_balance
 from invoicing.prepaid.crediting import credit_top_up, switch_off
 from invoicing.prepaid.models import PrepaidBalance, TopUp, TopUpAgreement
 from invoicing.prepaid.policy import amount_to_top_up, needs_top_up
-from invoicing.prepaid.queries import accounts_to_top_up, charged_top_ups
+from invoicing.prepaid.queries import accounts_to_top_up, charged_top_ups, top_ups_not_refunded
+from invoicing.prepaid.refunding import put_back
 from invoicing.sellers.queries import today_of
 from invoicing.subscriptions.locking import lock_billing
 from invoicing.subscriptions.models import BillingProfile
@@ -57,17 +58,19 @@ class Swept:
 
 def top_up_due(*, actor: Actor, now: datetime, on: date | None = None) -> Swept:
     """
-    Credit what was charged and could not be credited, then top up whoever calls for it. One's error is not another's.
+    Credit what was charged and could not be credited, and what could not be refunded; then top up whoever calls for
+    it. One's error is not another's.
 
     `on` is the day that the top-ups count for, unless told each seller's today.
     """
     swept = Swept()
-    for top_up_id in charged_top_ups():
-        try:
-            swept.credited += credit_top_up(top_up_id, now=now)
-        except DatabaseError:
-            logger.exception("top-up %s is charged and still cannot be credited", top_up_id)
-            swept.errors += 1
+    for credit, top_up_ids in ((credit_top_up, charged_top_ups()), (put_back, top_ups_not_refunded())):
+        for top_up_id in top_up_ids:
+            try:
+                swept.credited += credit(top_up_id, now=now)
+            except DatabaseError:
+                logger.exception("top-up %s is charged and still cannot be credited", top_up_id)
+                swept.errors += 1
     for account_id in accounts_to_top_up():
         try:
             swept.made += top_up_if_due(account_id, actor=actor, now=now, on=on) is not None

@@ -5,11 +5,14 @@ from decimal import Decimal
 
 import pytest
 
-from accounts.actors import Actor, ActorKind, Channel, NotPermitted
+from accounts.actors import Actor, ActorKind, Channel, NotPermitted, schedule
+from accounts.models import AuditEntry
 from invoicing.payments.asked import MoneyRefused
+from invoicing.payments.gateways.faults import Fault, Told
 from invoicing.payments.models import Refund
+from invoicing.payments.refund_answers import record_refund_never_sent
 from invoicing.prepaid.refunding import refund_top_up
-from invoicing.prepaid.topping_up import top_up
+from invoicing.prepaid.topping_up import top_up, top_up_due
 from invoicing.runs.books import differences_in_books
 from tests.invoicing.payments.factories import card, ship_rates
 from tests.invoicing.prepaid.factories import NOW, balance_of, per_use, posted_balance, prepaid, take, use
@@ -65,6 +68,23 @@ class TestRefundTopUp:
             give_back(topped_up, reason=" ")
         assert balance_of(topped_up.account) == posted_balance(topped_up.account) == D(100)
         assert list(differences_in_books()) == []
+
+    def test_that_fails_days_later_goes_back_to_the_balance(self, topped_up, gateway):
+        """The sweep finds it: else it would lie with the payment, where no prepaid charge ever looks."""
+        gateway.stripe.faults = Told([Fault.TIMEOUT_BEFORE], call="refund")
+        given = give_back(topped_up)
+        assert (given.state, balance_of(topped_up.account)) == ("UNKNOWN", 0)
+        record_refund_never_sent(given, now=NOW)
+        assert balance_of(topped_up.account) == 0
+        assert top_up_due(actor=schedule(), now=NOW).credited == 1
+        assert top_up_due(actor=schedule(), now=NOW).credited == 0
+        assert balance_of(topped_up.account) == posted_balance(topped_up.account) == D(100)
+        assert list(differences_in_books()) == []
+
+    def test_leaves_no_trace_where_it_is_refused(self, topped_up):
+        with pytest.raises(MoneyRefused, match="Say why"):
+            give_back(topped_up, reason=" ")
+        assert not AuditEntry.objects.filter(action="top_up.refund").exists()
 
     def test_asks_for_the_right(self, topped_up):
         with pytest.raises(NotPermitted):
