@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import Sum
 
 from accounts.actors import Actor
 from accounts.audit import record_change
@@ -15,7 +16,7 @@ from invoicing.collections.policy import spread
 from invoicing.collections.proposing import invoices_in
 from invoicing.collections.queries import under_way
 from invoicing.invoices.models import Invoice, OpenInvoice
-from invoicing.ledger.models import LedgerAccount, LedgerEntry
+from invoicing.ledger.models import LedgerAccount, LedgerEntry, Posting
 from invoicing.ledger.operations import Side, post
 from invoicing.money import ZERO, format_money, minor_unit
 from invoicing.sellers.queries import today_of
@@ -168,7 +169,7 @@ def write_off(
     entry = post(
         account_id=invoice.account_id, source=f"write-off:{invoice.pk}:{before.count() + 1}",
         kind=LedgerEntry.Kind.WRITE_OFF, currency=invoice.currency, on=today_of(profile.seller, now=now), now=now,
-        sides=_written_off(invoice.pk, parts),
+        sides=_written_off(invoice.pk, parts, deposit=_deposit_of(invoice)),
     )  # fmt: skip
     given_up = sum(parts, ZERO)
     record_change(
@@ -193,9 +194,19 @@ def _given_up(invoice: Invoice, unsettled: OpenInvoice | None, amount: Decimal |
     return spread(wanted, opens)
 
 
-def _written_off(invoice_id: int, parts: Sequence[Decimal]) -> list[Side]:
+def _deposit_of(invoice: Invoice) -> Decimal:
+    """What is held of a deposit that this invoice took; while something of the invoice is open, nothing used it."""
+    held = Posting.objects.filter(invoice_id=invoice.pk, ledger_account=LedgerAccount.DEPOSIT_HELD)
+    return -(held.aggregate(total=Sum("amount"))["total"] or ZERO)
+
+
+def _written_off(invoice_id: int, parts: Sequence[Decimal], *, deposit: Decimal) -> list[Side]:
+    """SEAT-1: a deposit that never came is no debt that went bad, and no money of the customer's to be used later."""
+    given_up = sum(parts, ZERO)
+    never_came = max(min(deposit, given_up), ZERO)
     sides = [
-        Side(LedgerAccount.BAD_DEBT, sum(parts, ZERO), invoice_id=invoice_id),
+        Side(LedgerAccount.DEPOSIT_HELD, never_came, invoice_id=invoice_id),
+        Side(LedgerAccount.BAD_DEBT, given_up - never_came, invoice_id=invoice_id),
         Side(LedgerAccount.COLLECTIONS, -parts[0], invoice_id=invoice_id),
         Side(LedgerAccount.RECEIVABLE, -parts[1], invoice_id=invoice_id),
     ]

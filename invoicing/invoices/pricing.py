@@ -67,14 +67,16 @@ class _Pricing:
         self.deposit_taken = account.deposit_taken
 
     def _deposit_taken_elsewhere(self) -> bool:
-        """A subscription to a plan with a deposit that began before `bill_from_on` paid it to whoever billed then."""
+        """Who held a plan with a deposit before `bill_from_on` paid it to whoever billed then."""
         begin = self.account.bill_from_on
         if begin is None:
             return False
         for holding in self.account.holdings:
             if holding.started_on < begin:
-                price = holding.plan_on(holding.started_on).price_on(holding.started_on, self.currency)
-                if price and price.deposit:
+                begun = [(holding.started_on, holding.plan_on(holding.started_on))]
+                begun += [(left.on, left.to_plan) for left in holding.plans_left if left.on < begin]
+                prices = [plan.price_on(day, self.currency) for day, plan in begun]
+                if any(price and price.deposit for price in prices):
                     return True
         return False
 
@@ -84,7 +86,7 @@ class _Pricing:
         for left in holding.plans_left:
             still_held = holding.ended_on is None or left.on < holding.ended_on
             if left.on <= self.on and still_held and self._is_ours(left.on) and self._may_be_open(left.on):
-                self._add_change_fee(holding, left.on, left.from_plan, left.to_plan)
+                self._add_change_fees(holding, left.on, left.from_plan, left.to_plan)
         # Two days named of one period are one rebate.
         inactive = {self.account.calendar.period_of(seat.period_start_on): seat.deemed for seat in holding.inactive}
         for period, deemed in inactive.items():
@@ -175,25 +177,24 @@ class _Pricing:
         day = Period(holding.started_on, holding.started_on + DAY)
         if price.setup_fee and BilledKey(holding.id, SETUP, day.start) not in self.account.billed:
             self._charge(SETUP, holding, plan, day, Decimal(1), price.setup_fee, "SEAT-2", price)
+        self._add_deposit(holding, plan, price, day)
+
+    def _add_deposit(self, holding: Holding, plan: PlanSold, price: PriceVersion, day: Period) -> None:
+        """SEAT-1: one an account, with the first plan that takes one, subscribed to or changed to."""
         if price.deposit and not self.deposit_taken and not self._deposit_taken_elsewhere():
             self.deposit_taken = True
             self._charge(DEPOSIT, holding, plan, day, Decimal(1), price.deposit, "SEAT-1", price)
 
-    def _add_change_fee(self, holding: Holding, on: date, from_plan: PlanSold, to_plan: PlanSold) -> None:
-        """SEAT-4: a change of plan bills its fee at once."""
+    def _add_change_fees(self, holding: Holding, on: date, from_plan: PlanSold, to_plan: PlanSold) -> None:
+        """SEAT-4: a change of plan bills its fee at once, and the deposit where that plan is the first to take one."""
         price = to_plan.price_on(on, self.currency)
-        if price and price.change_fee and BilledKey(holding.id, CHANGE, on) not in self.account.billed:
-            self._charge(
-                CHANGE,
-                holding,
-                to_plan,
-                Period(on, on + DAY),
-                Decimal(1),
-                price.change_fee,
-                "SEAT-4",
-                price,
-                from_plan=from_plan.code,
-            )
+        if price is None:
+            return
+        day = Period(on, on + DAY)
+        if price.change_fee and BilledKey(holding.id, CHANGE, on) not in self.account.billed:
+            why = {"from_plan": from_plan.code}
+            self._charge(CHANGE, holding, to_plan, day, Decimal(1), price.change_fee, "SEAT-4", price, **why)
+        self._add_deposit(holding, to_plan, price, day)
 
     def _add_rebate(self, holding: Holding, period: Period, *, deemed: bool) -> None:
         """SEAT-3, SEAT-6: at the end of the billing month, a rebate of what it charged for an inactive seat."""

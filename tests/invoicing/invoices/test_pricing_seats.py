@@ -52,6 +52,25 @@ class TestDeposit:
         company = account(PER_SEAT, later, first, billing_day=15)
         assert "S-2 DEPOSIT 2026-03-15/2026-03-16: 1 x 500.00 = 500.00" in due(company, "2026-04-15")
 
+    def test_is_taken_by_a_change_to_the_first_plan_that_takes_one(self):
+        """Else whoever begins on another plan and changes on the next day never pays it."""
+        seat = holding("2026-03-15", held=VALUE, left=[("2026-03-16", BASIC, VALUE)])
+        company = account(PER_SEAT, seat, holding("2026-03-20", held=EVALUATION, number=2), billing_day=15)
+        billed = [printed for _, printed in bill(company, "2026-03-15", "2026-03-16", "2026-03-20", "2026-04-15")]
+        assert [line for printed in billed for line in printed if "DEPOSIT" in line] == [
+            "S-1 DEPOSIT 2026-03-16/2026-03-17: 1 x 500.00 = 500.00"
+        ]
+
+    def test_is_not_taken_where_a_seat_had_changed_to_a_plan_that_took_it_before_we_billed(self):
+        company = account(
+            PER_SEAT,
+            holding("2025-06-15", held=VALUE, left=[("2025-09-01", BASIC, VALUE)], number=1),
+            holding("2026-03-20", held=VALUE, number=2),
+            billing_day=15,
+            bill_from="2026-03-15",
+        )
+        assert not [line for line in due(company, "2026-03-20") if "DEPOSIT" in line]
+
     def test_is_not_taken_again_by_an_account_that_gave_one(self):
         company = account(PER_SEAT, holding("2026-03-15", held=VALUE), billing_day=15, deposit_taken=True)
         assert due(company, "2026-03-15") == ["S-1 RECURRING 2026-03-15/2026-04-15: 1 x 90.00 = 90.00"]

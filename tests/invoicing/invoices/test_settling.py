@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from accounts.actors import command_line
+from invoicing.collections.operations import write_off
 from invoicing.invoices.credit_notes import CreditRefused, credit_invoice
 from invoicing.invoices.deposits import DepositRefused, deposit_held, release_deposit
 from invoicing.invoices.models import Invoice, InvoiceLine, OpenInvoice
@@ -150,6 +151,20 @@ class TestADeposit:
     def test_is_not_used_before_it_is_paid(self, company):
         self.first_invoice(company)
         assert open_of(self.next_invoice(company)) == D("100")
+
+    def test_that_was_given_up_unpaid_pays_nothing(self, company):
+        """What never came is no money of the customer's."""
+        invoice = self.first_invoice(company)
+        write_off(invoice=invoice, why="Bankrupt.", actor=command_line(), now=NOW)
+        bad_debt = Posting.objects.get(invoice_id=invoice.pk, ledger_account="BAD_DEBT")
+        assert (deposit_held(company.pk), bad_debt.amount) == ({}, D("100"))
+        assert open_of(self.next_invoice(company)) == D("100")
+
+    def test_of_which_a_part_was_paid_keeps_that_part(self, company):
+        invoice = self.first_invoice(company)
+        pay(invoice, "400", payment_id=7)
+        write_off(invoice=invoice, why="Bankrupt.", actor=command_line(), now=NOW)
+        assert deposit_held(company.pk) == {"USD": D("300")}
 
     def test_is_applied_to_later_invoices_once_paid(self, company):
         pay(self.first_invoice(company), "600", payment_id=7)
