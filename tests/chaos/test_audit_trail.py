@@ -290,6 +290,10 @@ CALLS: dict[str, tuple[Callable, Callable]] = {
     "charge_due": (
         lambda folder: who_owes(), lambda _, actor: sweeping.charge_due(on=MARCH, actor=actor, now=NOW)
     ),
+    "record_refund": (
+        lambda folder: paid(),
+        lambda payment, actor: refunds.record_refund(payment, actor=actor, now=NOW, reason="Not wanted."),
+    ),
     "refund": (
         lambda folder: paid(),
         lambda payment, actor: refunds.refund(payment, actor=actor, now=NOW, reason="Not wanted."),
@@ -350,6 +354,7 @@ CALLS: dict[str, tuple[Callable, Callable]] = {
 NEED_NO_PERMISSION = {"open_run"}
 SAY_WHY = {"discard": "A wrong price.", "credit_invoice": "Not ordered.", "resend": "Lost.",
            "request_statement": "Asked for under AUTH-4.", "take_back": "Wrong.", "refund": "Not wanted.",
+           "record_refund": "Not wanted.",
            "give_up": "Seen at the gateway.", "resolve_event": "Given back.",
            "book_refund_made_elsewhere": "Given back.",
            "block_method": "stolen_card",
