@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("invoicing", "0007_method_forgotten"),
+        ("invoicing", "0008_given_up_and_back"),
     ]
 
     operations = [
