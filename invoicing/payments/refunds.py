@@ -93,7 +93,7 @@ def record_refund(
     actor: Actor,
     now: datetime,
     reason: str,
-    amount: Decimal | None,
+    amount: Decimal | None = None,
     reference: str = "",
     by_hand: str = "",
 ) -> Refund:
