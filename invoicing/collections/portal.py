@@ -1,5 +1,7 @@
 """The page on which a customer arrives: what is owed, whether the standing is good, invoices and payments."""
 
+from collections import defaultdict
+from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
@@ -13,7 +15,7 @@ from accounts.portal import Visit, of_contact
 from invoicing.collections.standing import Standing, standing_of
 from invoicing.invoices.models import Invoice
 from invoicing.money import ZERO, format_money
-from invoicing.payments.models import Payment
+from invoicing.payments.models import Payment, Refund
 from invoicing.payments.portal import page
 from invoicing.payments.queries import (
     InvoiceStatus,
@@ -24,6 +26,7 @@ from invoicing.payments.queries import (
     invoice_status,
     owing_of,
     owing_totals,
+    payments_of,
 )
 from invoicing.sellers.queries import today_of
 from invoicing.subscriptions.models import BillingProfile
@@ -35,6 +38,24 @@ SETTLED_WORDS = {
     InvoiceStatus.CREDITED: "credited",
     InvoiceStatus.WRITTEN_OFF: "written off",
 }
+
+
+PAYMENT_WORDS = {
+    Payment.State.CREATED: "under way",
+    Payment.State.UNKNOWN: "under way",
+    Payment.State.PENDING: "under way",
+    Payment.State.SUCCEEDED: "paid",
+    Payment.State.FAILED: "declined",
+    Payment.State.CANCELLED: "not sent",
+    Payment.State.RETURNED: "returned by the bank",
+}
+
+
+class Paid(NamedTuple):
+    """A payment of the list, and what became of it in words."""
+
+    payment: Payment
+    words: str
 
 
 class Shown(NamedTuple):
@@ -54,12 +75,11 @@ def owed(visit: Visit) -> HttpResponse:
     owing = owing_of(account_id)
     invoices, older = _invoices(visit)
     statuses = invoice_status([invoice.pk for invoice in invoices], on=today)
-    payments = Payment.objects.filter(account=visit.account).select_related("method").order_by("-on", "-pk")
     return page(
         visit, "portal/owed.html", totals=owing_totals(account_id), owing=owing, today=today,
         pending=being_paid([one.invoice_id for one in owing]), standing=_standing(visit, today),
         invoices=[Shown(invoice, _words(invoice, statuses.get(invoice.pk))) for invoice in invoices], older=older,
-        method=default_method(account_id), payments=payments[:LATEST], credit=_credit(profile, account_id),
+        method=default_method(account_id), payments=_payments(visit), credit=_credit(profile, account_id),
     )  # fmt: skip
 
 
@@ -84,6 +104,23 @@ def _invoices(visit: Visit) -> tuple[list[Invoice], int | None]:
         found = found.filter(Q(issued_on__lt=last.issued_on) | Q(issued_on=last.issued_on, pk__lt=last.pk))
     rows = list(found.order_by("-issued_on", "-pk")[: LATEST + 1])
     return rows[:LATEST], rows[LATEST - 1].pk if len(rows) > LATEST else None
+
+
+def _payments(visit: Visit) -> list[Paid]:
+    """The latest ones, with what was given back of them, their fees included."""
+    payments = list(payments_of(visit.account.pk)[:LATEST])
+    refunds: dict[int, list[Refund]] = defaultdict(list)
+    for one in Refund.objects.filter(payment__in=payments).exclude(state=Refund.State.FAILED).order_by("pk"):
+        refunds[one.payment_id].append(one)
+    return [
+        Paid(one, ", ".join([PAYMENT_WORDS[Payment.State(one.state)], *_back(refunds[one.pk])])) for one in payments
+    ]
+
+
+def _back(refunds: list[Refund]) -> Iterator[str]:
+    for one in refunds:
+        how = "given back" if one.state == Refund.State.SUCCEEDED else "on its way back"
+        yield f"{format_money(one.amount + one.fee, one.currency)} {how}"
 
 
 def _words(invoice: Invoice, status: StatusOf | None) -> str:

@@ -19,7 +19,7 @@ from invoicing.reports.operations import statement_pdf
 from invoicing.sellers.queries import today_of
 
 A_PAGE = 25
-LONGEST = relativedelta(years=10)
+LONGEST = relativedelta(years=2)
 
 
 @require_safe
@@ -48,7 +48,7 @@ def statement(visit: Visit) -> HttpResponse:
         if from_on is None or to_on is None:
             raise BadValue("from_on", "Write both days like 2026-03-01.")
         if to_on > from_on + LONGEST:
-            raise BadValue("to_on", "A statement is of ten years at most.")
+            raise BadValue("to_on", "A statement is of two years at most. Ask the billing team for a longer one.")
         content = statement_pdf(visit.account, from_on, to_on, now=timezone.now())
     except BadValue as bad:
         messages.error(visit.request, bad.sentence)

@@ -44,6 +44,15 @@ class TestInvite:
         assert token not in str(Invitation.objects.values().get())
         assert token not in str(list(AuditEntry.objects.values()))
 
+    def test_calls_the_account_by_its_name_in_the_subject_and_by_no_markup_in_the_text(self, pat):
+        pat.account.name = 'Smith & "Co" <Ltd>'
+        pat.account.save()
+        invited(pat)
+        (sent,) = mail.outbox
+        assert sent.subject == 'Clausebook: Your sign-in for Smith & "Co" <Ltd>'
+        assert 'Smith & "Co" <Ltd>' in sent.body
+        assert "<Ltd>" not in sent.alternatives[0][0]
+
     def test_is_on_record(self, pat):
         invited(pat)
         entry = AuditEntry.objects.get()

@@ -162,6 +162,7 @@ class TestPayAndCancel:
         order.refresh_from_db()
         refund = Refund.objects.get()
         assert (order.state, refund.amount, refund.fee) == ("CANCELLED", Decimal(400), Decimal(4))
+        assert "paid, USD 404.00 given back" in client.get(f"/my/{order.account_id}/").text
         assert Payment.objects.get().state == "SUCCEEDED"
 
     def test_started_it_is_not_cancelled_and_nothing_says_that_it_was(self, paid):
