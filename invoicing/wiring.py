@@ -6,7 +6,8 @@ Each line is one fact that travels upwards; everything else in the house is an i
 
 from invoicing.collections import queries as collections
 from invoicing.collections import restoring, statements
-from invoicing.documents import composers, letter_composer
+from invoicing.collections.outdated import paid_reminders, withdrawn_warnings
+from invoicing.documents import composers, letter_composer, outdated
 from invoicing.invoices import paid
 from invoicing.invoices.composing import InvoiceComposer
 from invoicing.orders import following as orders
@@ -23,6 +24,8 @@ def connect() -> None:
         composers.register(kind, InvoiceComposer())
     for kind in letter_composer.FOLDERS:
         composers.register(kind, letter_composer.LetterComposer(kind))
+    outdated.register("REMINDER", paid_reminders)
+    outdated.register("NOTICE", withdrawn_warnings)
     paid.register(paid_by)
     # COLL-1, DISP-1: what is disputed, held or with the agency is not charged; SUSP-1: who is suspended may not go on.
     excluding.exclude(collections.not_charged)

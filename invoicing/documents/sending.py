@@ -23,6 +23,7 @@ from django.db.models import F, Q
 from invoicing.documents.composers import MailText, composer_for
 from invoicing.documents.files import in_a_sentence
 from invoicing.documents.models import Delivery
+from invoicing.documents.outdated import outdated
 from invoicing.documents.policy import DELIVERY_TRANSITIONS, LEASE, OUTAGE_PAUSE, retry_after, states_before
 from invoicing.documents.postoffice import Answer, Outcome, PostOffice, Unreachable
 from invoicing.documents.reading import DocumentChanged, read_document
@@ -121,8 +122,12 @@ def _letters(deliveries: Sequence[Delivery]) -> Iterator[tuple[Delivery, _Letter
     for delivery in deliveries:
         subjects.setdefault(delivery.document.kind, []).append(delivery.document.subject_id)
     read = {kind: read_inputs(composer_for(kind), ids) for kind, ids in subjects.items()}
+    late = {kind: outdated(kind, ids) for kind, ids in subjects.items()}
     for delivery in deliveries:
         document = delivery.document
+        if why := late[document.kind].get(document.subject_id):
+            yield delivery, _Unsendable(why)
+            continue
         try:
             yield delivery, _letter(delivery, read[document.kind].get(document.subject_id))
         except _Unsendable as error:
