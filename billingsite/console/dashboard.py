@@ -77,11 +77,21 @@ def _owed_part(ages: list[tuple[str, Decimal, int]] | None, currency: str) -> di
     shown = [age for number, age in enumerate(ages) if number < len(ages) - 1 or age[2]]
     dataset = _dataset("Open", [amount for _, amount, _ in shown], list(AGE_COLOURS[: len(shown)]))
     return {
-        "chart": json.dumps({"labels": [textwrap.wrap(label, 9) for label, _, _ in shown], "datasets": [dataset]}),
+        "chart": json.dumps(
+            {
+                "labels": [_lines(label) for label, _, _ in shown],
+                "datasets": [dataset],
+            }
+        ),
         "options": _options(stacked=False, legend=False),
         "rows": [(label, count, format_money(amount, currency)) for label, amount, count in shown],
         "total": format_money(sum((amount for _, amount, _ in shown), ZERO), currency),
     }
+
+
+def _lines(label: str) -> list[str]:
+    """As narrow as its longest word, so that six stand beside each other on a phone."""
+    return textwrap.wrap(label, 7, break_long_words=False)
 
 
 def _dataset(label: str, amounts: list[Decimal], colour: str | list[str]) -> dict[str, Any]:

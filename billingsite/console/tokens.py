@@ -43,6 +43,7 @@ class ApiTokenAdmin(ActingAdmin):
     search_help_text = "The beginning of a name"
     ordering = ("name",)
     badges = BADGES
+    called = ("API token", "API tokens")
     list_acts = (
         Act("new", "Make a token…", MANAGE, _make, (), "Its key is shown once, and never again.", TokenForm, "Make it"),
     )

@@ -3,6 +3,7 @@
 import csv
 import io
 from datetime import UTC, datetime
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -186,6 +187,15 @@ class TestAWorkbook:
         assert [[cell.value for cell in row[3:7]] for row in rows] == [[float(one) for one in row[3:]] for row in shown]
         assert {(cell.data_type, cell.number_format) for row in rows for cell in row[4:7]} == {("n", "#,##0.00")}
 
+    def test_waits_for_the_tick_where_the_broker_does_not_answer(
+        self, book, auditor, django_capture_on_commit_callbacks, monkeypatch
+    ):
+        monkeypatch.setattr("invoicing.reports.pages.write_exports.apply_async", Mock(side_effect=OSError))
+        with django_capture_on_commit_callbacks(execute=True):
+            answer = auditor.post("/admin/reports/cash/export/", {"from_on": "2026-02-01", "to_on": "2026-02-28"})
+        assert answer.status_code == 302
+        assert write_pending(clock=lambda: NOW) == 1
+
     def test_leaves_who_asked_for_it(self):
         made.seller()
         request_export("tax", FEBRUARY, actor=MIA, now=NOW)
@@ -235,5 +245,5 @@ class TestAWorkbook:
 def rings(monkeypatch):
     """How often the doorbell rang."""
     heard: list[int] = []
-    monkeypatch.setattr("invoicing.reports.pages.write_exports.delay", lambda: heard.append(1))
+    monkeypatch.setattr("invoicing.reports.pages.write_exports.apply_async", lambda **how: heard.append(1))
     return heard
