@@ -40,7 +40,7 @@ def release_deposit(*, account: Account, actor: Actor, now: datetime, reason: st
     From there it is refunded like any other money.
 
     :raises NotPermitted: unless the actor may refund payments
-    :raises DepositRefused: if nothing is held, or its invoice is not paid
+    :raises DepositRefused: if nothing is held, or its invoice is not paid or was written off
     """
     actor.require("invoicing.refund_payment")
     profile = lock_billing(account.pk)
@@ -89,7 +89,20 @@ def _releasable(account: Account) -> tuple[int | None, str, Decimal]:
             f"The invoice that took the deposit of account {account.number} is not paid, so the deposit is not there "
             "to be given back. Credit the invoice's deposit line instead (BILL-6)."
         )
-    return held[0]
+    invoice_id, currency, rest = held[0]
+    there = rest - _written_off(invoice_id)
+    if there <= ZERO:
+        raise DepositRefused(
+            f"The invoice that took the deposit of account {account.number} was written off, so nothing of the deposit "
+            "is there to be given back."
+        )
+    return invoice_id, currency, there
+
+
+def _written_off(invoice_id: int | None) -> Decimal:
+    """What of an invoice was given up as lost, less what was recovered of it."""
+    lost = Posting.objects.filter(invoice_id=invoice_id, ledger_account=LedgerAccount.BAD_DEBT)
+    return max(lost.aggregate(total=Sum("amount", default=ZERO))["total"], ZERO)
 
 
 def _shares(invoice_id: int | None, rest: Decimal) -> list[tuple[int | None, Decimal]]:

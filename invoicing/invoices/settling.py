@@ -9,7 +9,8 @@ from invoicing.bulk import array_of
 
 # Two rulers laid side by side for each account and currency: what is open, invoice after invoice, and what there is to
 # pay it, lot after lot. Where two stretches overlap, so much of the lot goes to the invoice. Money of the customer's
-# comes before its deposit, and the deposit only once its own invoice is settled: before that it is not there (SEAT-1).
+# comes before its deposit, and the deposit only once its own invoice is settled: before that it is not there (SEAT-1),
+# and what was written off of that invoice never will be.
 USE_CREDIT = """
 WITH owing AS (
     SELECT o.invoice_id, o.account_id, o.currency, i.issued_on,
@@ -26,12 +27,17 @@ WITH owing AS (
         -- A top-up that is charged and not credited yet is on its way to the prepaid balance.
         AND NOT EXISTS (SELECT FROM invoicing_payment t WHERE t.id = p.payment_id AND t.purpose = 'TOP_UP')
     GROUP BY 1, 2, 3, 4, 5 HAVING -sum(p.amount) > 0
-), lot AS (
-    SELECT held.*, sum(rest) OVER w - rest AS low, sum(rest) OVER w AS high
+), there AS (
+    SELECT account_id, currency, ledger_account, payment_id, deposit_invoice_id, since, rest - coalesce((
+        SELECT sum(b.amount) FROM invoicing_posting b
+        WHERE b.invoice_id = held.deposit_invoice_id AND b.ledger_account = 'BAD_DEBT'), 0) AS rest
     FROM held
     WHERE deposit_invoice_id IS NULL OR NOT EXISTS (
         SELECT FROM invoicing_openinvoice o WHERE o.invoice_id = held.deposit_invoice_id
     )
+), lot AS (
+    SELECT there.*, sum(rest) OVER w - rest AS low, sum(rest) OVER w AS high
+    FROM there WHERE rest > 0
     WINDOW w AS (PARTITION BY account_id, currency ORDER BY ledger_account, since)
 ), share AS (
     SELECT owing.invoice_id, owing.account_id, owing.currency, owing.issued_on, lot.ledger_account, lot.payment_id,

@@ -196,6 +196,33 @@ class TestADeposit:
         with pytest.raises(DepositRefused, match="is not paid"):
             release_deposit(account=company, actor=command_line(), now=NOW, reason="The company left.")
 
+    def write_off(self, invoice, amount):
+        post(
+            account_id=invoice.account_id, source=f"write-off:{invoice.pk}", kind="WRITE_OFF", currency="USD",
+            on=invoice.issued_on, now=NOW,
+            sides=[
+                Side("BAD_DEBT", Decimal(amount), invoice_id=invoice.pk),
+                Side("RECEIVABLE", -Decimal(amount), invoice_id=invoice.pk),
+            ],
+        )  # fmt: skip
+
+    def test_of_an_invoice_that_was_written_off_pays_nothing_and_is_not_given_back(self, company):
+        """It was never paid: its invoice is closed, and there is no money behind it."""
+        first = self.first_invoice(company)
+        self.write_off(first, open_of(first))
+        later = self.next_invoice(company)
+        assert open_of(later) == later.total
+        with pytest.raises(DepositRefused, match="was written off"):
+            release_deposit(account=company, actor=command_line(), now=NOW, reason="They leave.")
+
+    def test_of_an_invoice_that_was_written_off_in_part_pays_what_was_paid_of_it(self, company):
+        first = self.first_invoice(company)
+        self.write_off(first, "480")
+        pay(first, open_of(first), payment_id=7)
+        later = self.next_invoice(company)
+        assert later.total > 20
+        assert open_of(later) == later.total - 20
+
     def test_credited_in_full_is_held_no_more(self, company):
         invoice = self.first_invoice(company)
         credit_invoice(invoice=invoice, actor=command_line(), now=NOW, reason="Ordered by mistake.")
