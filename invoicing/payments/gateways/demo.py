@@ -144,14 +144,15 @@ class DemoGateway(StripeGateway):
         """What the page for adding a method shows."""
         return self._pages.session(session)
 
-    def complete_page(self, session: str, does: str = "card-ok", *, verified: bool = True, **shown: Any) -> str:
-        """
-        Enter a method on the page, such as `card-decline.insufficient_funds`; the address to go back to.
-
-        A bank account that is not `verified` waits for `verify_method`.
-        """
+    def complete_page(self, session: str, does: str = "card-ok", **shown: Any) -> str:
+        """Enter a method on the page, such as `card-decline.insufficient_funds`; the address to go back to."""
         with self.state.transaction():
-            return self._pages.complete(session, does=does, shown=shown, at=self.clock(), verified=verified)
+            return self._pages.complete(session, does=does, shown=shown, at=self.clock())
+
+    def complete_unverified(self, session: str) -> str:
+        """Enter a bank account on the page, which waits for `verify_method` before it may be charged."""
+        with self.state.transaction():
+            return self._pages.complete(session, does="ach-ok", shown={}, at=self.clock(), verified=False)
 
     def verify_method(self, session: str) -> None:
         """The owner of the bank account entered on a page has told the code of the cent that came to it."""

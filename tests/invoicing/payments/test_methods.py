@@ -175,7 +175,7 @@ class TestAnAnnouncedMethod:
 
     def test_is_kept_when_its_bank_account_is_verified_days_after_the_page_was_left(self, book):
         session = started(book)
-        book.gateway.complete_page(session, "ach-ok", verified=False)
+        book.gateway.complete_unverified(session)
         (of_page,) = [notice for notice in notices(book.gateway) if notice.about == "METHOD"]
 
         with pytest.raises(MethodRefused, match="a deposit of one cent"):
