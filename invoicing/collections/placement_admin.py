@@ -159,6 +159,7 @@ class PlacementBatchAdmin(ActingAdmin):
     list_select_related = ("seller",)
     search_fields = ("pk",)
     ordering = ("-pk",)
+    called = ("agency batch", "agency batches")
     when_empty = "Nothing was handed over yet."
 
     def get_urls(self) -> list[URLPattern]:

@@ -95,6 +95,7 @@ class WebhookEventAdmin(ActingAdmin):
             offered=lambda event: event.state in (State.PARKED, State.KEPT),
         ),
     )  # fmt: skip
+    called = ("gateway notice", "gateway notices")
     queues = {("state__exact", "PARKED"): "Notices that nobody can make sense of"}
     when_empty = "No notice yet. Gateways send them to /webhooks/, signed; a forged one is refused and counted."
     when_nothing_found = "No notice matches. Among those that wait for a person that is good news."
