@@ -19,7 +19,7 @@ from invoicing.subscriptions.asked import (
     still_allowed,
 )
 from invoicing.subscriptions.due import look_again
-from invoicing.subscriptions.models import PlanChange, QuantityChange, Subscription
+from invoicing.subscriptions.models import BillingProfile, PlanChange, QuantityChange, Subscription
 from invoicing.subscriptions.policy import check_day, plan_refusals, quantity_on, quantity_refusals
 from invoicing.subscriptions.queries import calendar_by, price_on
 
@@ -51,11 +51,7 @@ def change_quantity(
         subscription = lock_subscription(asked.account, subscription)
         still_allowed(asked, removing(subscription))
         check_day("from_on", from_on)
-        later = list(
-            QuantityChange.objects.filter(subscription=subscription)
-            .order_by("from_on")
-            .values_list("from_on", "quantity")
-        )
+        later = _later_quantities(subscription)
         held = quantity_on(from_on, quantity=subscription.quantity, later=later)
         today = today_of(profile.seller, now=now)
         if stops := quantity_refusals(
@@ -71,13 +67,12 @@ def change_quantity(
         if quantity != held:
             _set_quantity(subscription, quantity, from_on)
             look_again({asked.account.pk: from_on})
+            subject = f"subscription {subscription.reference}"
             asked.audit(
-                "subscription.quantity",
-                subject=f"subscription {subscription.reference}",
-                why=why,
+                "subscription.quantity", subject=subject, why=why,
                 before={"quantity": f"{held.normalize():f}"},
                 after={"quantity": f"{quantity.normalize():f}", "from_on": from_on.isoformat()},
-            )
+            )  # fmt: skip
     return subscription
 
 
@@ -100,19 +95,8 @@ def change_plan(
         profile = lock_profile(asked.account)
         subscription = lock_subscription(asked.account, subscription)
         still_allowed(asked, removing(subscription))
-        check_day("on", on)
         left = subscription.plan
-        last = PlanChange.objects.filter(subscription=subscription).order_by("-on").first()
-        if stops := plan_refusals(
-            started_on=subscription.started_on,
-            ended_on=subscription.ended_on,
-            is_same=left.pk == plan.pk,
-            last_change_on=last.on if last else None,
-            on=on,
-            today=today_of(profile.seller, now=now),
-        ):
-            raise StandsInTheWay(*stops)
-        check_plan(plan, on, profile, agreed=False)
+        _check_change(subscription, plan, on, profile, now=now)
         PlanChange.objects.create(subscription=subscription, on=on, from_plan=left, to_plan=plan)
         subscription.plan = plan
         subscription.save(update_fields=["plan"])
@@ -124,14 +108,40 @@ def change_plan(
             before={"plan": left.code},
             after={"plan": plan.code, "on": on.isoformat()},
         )
-        price = price_on(plan, on, currency=profile.currency)
-        period = calendar_by(profile).period_of(on)
-        return PlanChanged(
-            subscription,
-            price.change_fee if price else ZERO,
-            profile.currency,
-            period.start if period.start == on else period.end,
-        )
+        return _what_it_comes_to(subscription, on, profile)
+
+
+def _check_change(subscription: Subscription, plan: Plan, on: date, profile: BillingProfile, *, now: datetime) -> None:
+    """Whether the plan may be changed to this one on the day; raises as `change_plan` does."""
+    check_day("on", on)
+    last = PlanChange.objects.filter(subscription=subscription).order_by("-on").first()
+    if stops := plan_refusals(
+        started_on=subscription.started_on,
+        ended_on=subscription.ended_on,
+        is_same=subscription.plan_id == plan.pk,
+        last_change_on=last.on if last else None,
+        on=on,
+        today=today_of(profile.seller, now=now),
+    ):
+        raise StandsInTheWay(*stops)
+    check_plan(plan, on, profile, agreed=False)
+
+
+def _what_it_comes_to(subscription: Subscription, on: date, profile: BillingProfile) -> PlanChanged:
+    price = price_on(subscription.plan, on, currency=profile.currency)
+    period = calendar_by(profile).period_of(on)
+    return PlanChanged(
+        subscription,
+        price.change_fee if price else ZERO,
+        profile.currency,
+        period.start if period.start == on else period.end,
+    )
+
+
+def _later_quantities(subscription: Subscription) -> list[tuple[date, Decimal]]:
+    """The quantities set after the start, in order of their days."""
+    changes = QuantityChange.objects.filter(subscription=subscription).order_by("from_on")
+    return list(changes.values_list("from_on", "quantity"))
 
 
 def _set_quantity(subscription: Subscription, quantity: Decimal, from_on: date) -> None:

@@ -20,7 +20,7 @@ from invoicing.subscriptions.asked import (
     still_allowed,
 )
 from invoicing.subscriptions.due import look_again
-from invoicing.subscriptions.models import OneOffCharge
+from invoicing.subscriptions.models import BillingProfile, OneOffCharge
 from invoicing.subscriptions.policy import billed_elsewhere, check_day, in_words
 from invoicing.subscriptions.queries import check_sold, is_on_an_invoice
 
@@ -55,34 +55,28 @@ def request_charge(
     with asking(action, account, actor=actor, now=now) as asked:
         profile = lock_profile(asked.account)
         check_day("on", on)
-        charge = OneOffCharge(
-            account=asked.account,
-            plan=plan,
-            description=cleaned(OneOffCharge, "description", one_line("description", description)),
-            quantity=checked_quantity(quantity),
-            unit_price=checked_price(unit_price, actor=actor),
-            on=on,
-            requested_by=actor.name[:200],
-        )
-        if stops := billed_elsewhere(on, bill_from_on=profile.bill_from_on):
-            raise StandsInTheWay(*stops)
-        if plan.product.charge != Product.Charge.ONE_OFF:
-            raise BadValue("plan", f"The plan {plan.name} is not charged once. Choose a one-off plan.")
-        if unit_price is None:
-            check_sold(plan, on, currency=profile.currency)
+        words = cleaned(OneOffCharge, "description", one_line("description", description))
+        charge = OneOffCharge(account=asked.account, plan=plan, description=words, on=on, requested_by=actor.name[:200])
+        charge.quantity, charge.unit_price = checked_quantity(quantity), checked_price(unit_price, actor=actor)
+        _check_request(charge, profile)
         if may_authorize:
             charge.authorized_by, charge.authorized_at = charge.requested_by, now
         charge.save()
         if may_authorize:
             look_again({asked.account.pk: on})
-        asked.audit(
-            "charge.request",
-            subject=f"one-off charge {charge.pk}",
-            why=why,
-            before={},
-            after=as_audited(charge, *ASKED_FOR, "authorized_by"),
-        )
+        after = as_audited(charge, *ASKED_FOR, "authorized_by")
+        asked.audit("charge.request", subject=f"one-off charge {charge.pk}", why=why, before={}, after=after)
     return charge
+
+
+def _check_request(charge: OneOffCharge, profile: BillingProfile) -> None:
+    """Whether it is for a day that we bill, and of a plan that is charged once and priced. As `request_charge`."""
+    if stops := billed_elsewhere(charge.on, bill_from_on=profile.bill_from_on):
+        raise StandsInTheWay(*stops)
+    if charge.plan.product.charge != Product.Charge.ONE_OFF:
+        raise BadValue("plan", f"The plan {charge.plan.name} is not charged once. Choose a one-off plan.")
+    if charge.unit_price is None:
+        check_sold(charge.plan, charge.on, currency=profile.currency)
 
 
 def authorize_charge(charge: OneOffCharge, *, actor: Actor, now: datetime, why: str = "") -> OneOffCharge:

@@ -8,9 +8,10 @@ from accounts.actors import Actor
 from accounts.audit import record_change
 from accounts.models import Account
 from accounts.refusals import Refusal
+from invoicing.periods import Period
 from invoicing.subscriptions.asked import CHANGE_PERMISSION, lock_profile, lock_subscription
 from invoicing.subscriptions.due import look_again
-from invoicing.subscriptions.models import Inactivity, Subscription
+from invoicing.subscriptions.models import BillingProfile, Inactivity, Subscription
 from invoicing.subscriptions.policy import inactivity_refusals
 from invoicing.subscriptions.queries import calendar_by, rebate_is_billed
 
@@ -51,6 +52,22 @@ def record_inactivity(
     known = Inactivity.objects.filter(subscription=subscription, period_start_on=period_start_on).first()
     if known and known.kind == kind:
         return known
+    period = _checked_period(subscription, period_start_on, profile)
+    recorded, _ = Inactivity.objects.update_or_create(
+        subscription=subscription, period_start_on=period_start_on, defaults={"kind": kind}
+    )
+    look_again({account.pk: period.end}, with_next_invoice=True)
+    subject, why = f"subscription {subscription.reference}", why or "Recorded under SEAT-3."
+    detail = {
+        "before": {"kind": known.kind if known else None},
+        "after": {"kind": kind, "period_start_on": period_start_on.isoformat()},
+    }
+    record_change("seat.inactive", subject=subject, actor=actor, now=now, account=account, why=why, detail=detail)
+    return recorded
+
+
+def _checked_period(subscription: Subscription, period_start_on: date, profile: BillingProfile) -> Period:
+    """:raises InactivityRefused: on no billing month's first day; if the seat is not held then, or its rebate billed"""
     period = calendar_by(profile).period_of(period_start_on)
     if stops := inactivity_refusals(
         period=period,
@@ -60,20 +77,4 @@ def record_inactivity(
         rebate_billed=rebate_is_billed(subscription, period.start),
     ):
         raise InactivityRefused(stops)
-    recorded, _ = Inactivity.objects.update_or_create(
-        subscription=subscription, period_start_on=period_start_on, defaults={"kind": kind}
-    )
-    look_again({account.pk: period.end}, with_next_invoice=True)
-    record_change(
-        "seat.inactive",
-        subject=f"subscription {subscription.reference}",
-        actor=actor,
-        now=now,
-        account=account,
-        why=why or "Recorded under SEAT-3.",
-        detail={
-            "before": {"kind": known.kind if known else None},
-            "after": {"kind": kind, "period_start_on": period_start_on.isoformat()},
-        },
-    )
-    return recorded
+    return period

@@ -10,7 +10,7 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 
 from accounts.actors import Actor
-from accounts.decisions import StandsInTheWay, asking
+from accounts.decisions import Authorized, StandsInTheWay, asking
 from accounts.models import Account
 from accounts.policy import one_line
 from accounts.refusals import BadValue
@@ -29,7 +29,7 @@ from invoicing.subscriptions.asked import (
     still_allowed,
 )
 from invoicing.subscriptions.due import look_again
-from invoicing.subscriptions.models import Subscription
+from invoicing.subscriptions.models import BillingProfile, Subscription
 from invoicing.subscriptions.policy import Ending, billed_elsewhere, check_day, ending_refusals
 from invoicing.subscriptions.queries import is_anniversary, preview_ending
 
@@ -74,24 +74,7 @@ def start_subscription(
         )
         if found := _same_again(wanted):
             return found
-        check_day("started_on", started_on)
-        if stops := billed_elsewhere(started_on, bill_from_on=profile.bill_from_on):
-            raise StandsInTheWay(*stops)
-        check_plan(plan, started_on, profile, agreed=unit_price is not None)
-        wanted.reference = cleaned(Subscription, "reference", wanted.reference or _new_reference(asked.account, plan))
-        day_before = profile.billing_day
-        if is_anniversary(profile) and profile.billing_day is None:
-            profile.billing_day = started_on.day
-            profile.save(update_fields=["billing_day"])
-        _insert(wanted)
-        look_again({asked.account.pk: started_on})
-        asked.audit(
-            "subscription.start",
-            subject=f"subscription {wanted.reference}",
-            why=why,
-            before={"billing_day": day_before},
-            after=as_audited(wanted, *TERMS_OF_IT) | {"billing_day": profile.billing_day},
-        )
+        _begin(wanted, profile, asked, why=why)
     return wanted
 
 
@@ -131,6 +114,30 @@ def end_subscription(
                 after=as_audited(subscription, "ended_on"),
             )
         return preview_ending(subscription, ended_on)
+
+
+def _begin(wanted: Subscription, profile: BillingProfile, asked: Authorized, *, why: str) -> None:
+    """Check and insert it; the first one decides the billing day (BILL-5). Raises as `start_subscription` does."""
+    started_on = wanted.started_on
+    check_day("started_on", started_on)
+    if stops := billed_elsewhere(started_on, bill_from_on=profile.bill_from_on):
+        raise StandsInTheWay(*stops)
+    check_plan(wanted.plan, started_on, profile, agreed=wanted.unit_price is not None)
+    reference = wanted.reference or _new_reference(asked.account, wanted.plan)
+    wanted.reference = cleaned(Subscription, "reference", reference)
+    day_before = profile.billing_day
+    if is_anniversary(profile) and profile.billing_day is None:
+        profile.billing_day = started_on.day
+        profile.save(update_fields=["billing_day"])
+    _insert(wanted)
+    look_again({asked.account.pk: started_on})
+    asked.audit(
+        "subscription.start",
+        subject=f"subscription {wanted.reference}",
+        why=why,
+        before={"billing_day": day_before},
+        after=as_audited(wanted, *TERMS_OF_IT) | {"billing_day": profile.billing_day},
+    )
 
 
 def _same_again(wanted: Subscription) -> Subscription | None:
