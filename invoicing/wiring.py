@@ -8,12 +8,12 @@ from invoicing.collections import queries as collections
 from invoicing.collections import restoring, statements
 from invoicing.collections.outdated import paid_reminders, withdrawn_warnings
 from invoicing.documents import composers, letter_composer, outdated
-from invoicing.invoices import paid
+from invoicing.invoices import credited, paid
 from invoicing.invoices.composing import InvoiceComposer
 from invoicing.orders import following as orders
 from invoicing.payments import excluding, settled
 from invoicing.payments.of_invoices import paid_by
-from invoicing.prepaid import crediting, forecast, standing
+from invoicing.prepaid import credit_notes, crediting, forecast, standing
 from invoicing.reports.agency_statements import agency_statements
 from invoicing.runs.forecast import coming_charges
 
@@ -34,6 +34,8 @@ def connect() -> None:
     statements.register(agency_statements)
     # PRE-3: what a coming 1st will cost, priced as the run will price it.
     forecast.register(coming_charges)
+    # What a balance has paid and a credit note takes back is on the balance again.
+    credited.when_credited(credit_notes.hear_of_credit_note)
     # What a payment means for a balance comes before what the balance means for a suspension; then what may start.
     settled.when_settled(crediting.hear_of_payment)
     settled.when_charged_back(crediting.hear_of_chargeback)

@@ -10,6 +10,7 @@ from django.db.models import Sum
 
 from accounts.actors import Actor
 from accounts.audit import record_change
+from invoicing.invoices.credited import tell_credited
 from invoicing.invoices.models import Invoice, InvoiceLine, LineTax
 from invoicing.invoices.operations import issue_drafts
 from invoicing.invoices.settling import give_back_overpaid
@@ -160,6 +161,7 @@ def credit_invoice(
     give_back_overpaid(invoice.pk, source=f"given-back:{note.pk}", on=note.issued_on, now=now)
     _check_deposit(invoice)
     note.refresh_from_db()
+    tell_credited(note, now=now)
     record_change(
         "issue credit note",
         subject=f"credit note {note.number} for invoice {invoice.number}",

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from accounts.actors import command_line, schedule
+from invoicing.invoices.credit_notes import credit_invoice
 from invoicing.invoices.models import Invoice, OpenInvoice
 from invoicing.ledger.models import LedgerEntry, Posting
 from invoicing.ledger.operations import Side, post
@@ -257,6 +258,33 @@ class TestAServiceWhileChargesWait:
         with pytest.raises(NotAtOnce, match="comes to USD 10.00 and the prepaid balance is USD 5.00"):
             invoice_at_once(charge, now=APRIL_2)
         assert PrepaidBalance.objects.get(account=account).awaiting == 0
+
+
+class TestACreditNote:
+    """Over what the balance has paid: it is on the balance again, and not a credit that nothing ever uses."""
+
+    def test_goes_back_to_the_balance(self, account):
+        topped_up(account, "100")
+        factories.bill(date(2026, 4, 1))
+        invoice = Invoice.objects.get(account=account)
+        line = invoice.lines.order_by("position")[0]
+        credit_invoice(
+            invoice=invoice, actor=command_line(), now=NOW, reason="Not held in March.", amounts={line.pk: D(25)}
+        )
+        assert balance_of(account) == D(75)
+        credit = Posting.objects.filter(account=account, ledger_account="CUSTOMER_CREDIT")
+        assert sum(row.amount for row in credit) == 0
+        assert list(differences_in_books()) == []
+
+    def test_posts_what_waited(self, account):
+        topped_up(account, "50")
+        factories.bill(date(2026, 4, 1))
+        factories.bill(date(2026, 5, 1))
+        kept = PrepaidBalance.objects.get(account=account)
+        assert (kept.balance, kept.awaiting) == (0, D(25))
+        credit_invoice(invoice=Invoice.objects.get(status="ISSUED"), actor=command_line(), now=NOW, reason="Goodwill.")
+        post_what_waited(actor=schedule(), now=NOW)
+        assert balance_of(account) == D(25)
 
 
 class TestTheForecast:
