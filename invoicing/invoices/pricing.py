@@ -192,8 +192,8 @@ class _Pricing:
             return
         day = Period(on, on + DAY)
         if price.change_fee and BilledKey(holding.id, CHANGE, on) not in self.account.billed:
-            why = {"from_plan": from_plan.code}
-            self._charge(CHANGE, holding, to_plan, day, Decimal(1), price.change_fee, "SEAT-4", price, **why)
+            fee, code = price.change_fee, from_plan.code
+            self._charge(CHANGE, holding, to_plan, day, Decimal(1), fee, "SEAT-4", price, from_plan=code)
         self._add_deposit(holding, to_plan, price, day)
 
     def _add_rebate(self, holding: Holding, period: Period, *, deemed: bool) -> None:
