@@ -27,13 +27,17 @@ from invoicing.sellers.models import Seller
 SUMS = "SHA256SUMS"
 MISSING = "missing.txt"
 DAYS_OF_UPDATES = 31
+# So many are written while somebody waits for a page.
+ROWS_AT_ONCE = 200
 
 logger = logging.getLogger(__name__)
 
 
-def write_batches(*, now: datetime) -> list[PlacementBatch]:
+def write_batches(*, now: datetime, most_rows: int | None = None) -> list[PlacementBatch]:
     """
     Write the files of those batches that have none, under the documents' folder. Safe to run twice and beside itself.
+
+    With `most_rows`, a larger batch is left to the next tick: each row has a statement to be drawn.
 
     What a crash left unwritten is written the next time, and says the same: the rows are as of the hand-over.
 
@@ -41,7 +45,10 @@ def write_batches(*, now: datetime) -> list[PlacementBatch]:
     """
     written: list[PlacementBatch] = []
     failures: list[Exception] = []
-    for pk in PlacementBatch.objects.filter(written_at=None).order_by("pk").values_list("pk", flat=True):
+    unwritten = PlacementBatch.objects.filter(written_at=None)
+    if most_rows is not None:
+        unwritten = unwritten.filter(rows__lte=most_rows)
+    for pk in unwritten.order_by("pk").values_list("pk", flat=True):
         try:
             written += _written(pk, now)
         except Exception as failure:  # one batch that cannot be written keeps no other from the agency

@@ -3,6 +3,7 @@
 from django import forms
 
 from invoicing.collections.acts import APPROVE, today_for
+from invoicing.collections.batch_files import ROWS_AT_ONCE
 from invoicing.collections.models import Placement, PlacementRecord
 from invoicing.collections.operations import (
     RemittanceRefused,
@@ -35,7 +36,7 @@ REFUSALS = (RemittanceRefused, WriteOffRefused)
 def _approve(asked: Asked) -> str:
     today = today_for(asked, asked.row.account_id)
     done = approve_placements(on=today, now=asked.now, actor=asked.actor, placements=[asked.row.pk])
-    write_batches(now=asked.now)
+    write_batches(now=asked.now, most_rows=ROWS_AT_ONCE)
     return f"Done: {done}."
 
 
@@ -47,7 +48,7 @@ def _approve_all(asked: Asked) -> str:
     seller = asked.values["seller"]
     today = today_of(seller, now=asked.now)
     done = approve_placements(on=today, now=asked.now, actor=asked.actor, seller=seller)
-    write_batches(now=asked.now)
+    write_batches(now=asked.now, most_rows=ROWS_AT_ONCE)
     return f"Done: {done}."
 
 

@@ -18,7 +18,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from invoicing.collections.acts import HAND_OFF
-from invoicing.collections.batch_files import update_path
+from invoicing.collections.batch_files import ROWS_AT_ONCE, update_path
 from invoicing.collections.models import Placement, PlacementBatch, PlacementRecord
 from invoicing.collections.operations import approve_placements, write_batches
 from invoicing.collections.placement_acts import (
@@ -88,7 +88,7 @@ class PlacementAdmin(OfAccountsAdmin):
                         on=today_of(seller, now=now), now=now, actor=actor_of(request), placements=chosen, seller=seller
                     )
                 )
-            write_batches(now=now)
+            write_batches(now=now, most_rows=ROWS_AT_ONCE)
             return f"Done: {done}."
 
         attempt(request, approve, *REFUSALS)

@@ -505,6 +505,11 @@ class TestWriteBatches:
         assert batch_rows(PlacementBatch.objects.get()) == rows
         assert self.rows(documents_root)[0]["amount now"] == "100.00"
 
+    def test_leaves_a_large_one_to_the_tick_where_somebody_waits(self):
+        handed(), handed()
+        assert write_batches(now=NOW, most_rows=0) == []
+        assert len(write_batches(now=NOW)) == 2
+
     def test_holds_no_formula(self, documents_root):
         """OTRS: formulas in CSV exports."""
         handed(customer(name='=HYPERLINK("http://evil.example")'))
