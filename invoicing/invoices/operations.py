@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -109,7 +110,7 @@ def issue_drafts(
 def _number(ids: list[int], *, kind: str, letterhead: Letterhead, seller: Seller, now: datetime) -> tuple[str, str]:
     """Give drafts of one kind their numbers, in this order: the first and the last of them."""
     series, start = take_numbers(seller, kind, len(ids))
-    given = {
+    given: dict[str, Any] = {
         "ids": array_of(ids),
         "sequences": array_of(range(start, start + len(ids))),
         "prefix": series.prefix,

@@ -44,6 +44,7 @@ def order():
 
 
 def paid(order: Order) -> Order:
+    assert order.invoice is not None
     book_payment(
         order.invoice.account, kind="CHECK", amount=D(400), currency="USD", reference="4711", received_on=TODAY,
         actor=MIA, now=NOW,
