@@ -96,6 +96,7 @@ CELERY_BEAT_SCHEDULE = {
     "hand over to the agency": {"task": "invoicing.collections.tasks.hand_off_unpaid", "schedule": 3600.0},
     "tell the platform": {"task": "invoicing.collections.tasks.tell_the_platform", "schedule": 60.0},
     "follow orders": {"task": "invoicing.orders.tasks.follow_orders", "schedule": 120.0},
+    "lapse orders": {"task": "invoicing.orders.tasks.lapse_orders", "schedule": 3600.0},
     "draw documents": {"task": "invoicing.documents.tasks.render_documents", "schedule": 60.0},
     "charge what is due": {"task": "invoicing.payments.tasks.charge_due", "schedule": 1800.0},
     "ask about open payments": {"task": "invoicing.payments.tasks.resolve_payments", "schedule": 60.0},

@@ -17,6 +17,16 @@ BROWSER_REQUIRED = os.environ.get("BROWSER_REQUIRED") == "1"
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """
+    Tests in a browser come last: their live server empties the tables, and with them the rows that migrations ship.
+
+    pytest-django sorts so by itself, but the browser's name is a parameter of the session, which pytest moves forward.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("browser") is None or CHROMIUM:
         return

@@ -145,7 +145,7 @@ class BillingTermsAdmin(ConsoleAdmin):
             "fields": ("approval", ("hold_total_share", "hold_count_share"), ("hold_account_factor", "hold_amount")),
         }),
         ("Charging and card fee", {
-            "fields": (("auto_charge", "retry_days"), "fee_on_debit"),
+            "fields": (("auto_charge", "retry_days"), "order_lapses_after_days", "fee_on_debit"),
             "description": "Warning (FEE-4): card networks forbid a surcharge on debit and prepaid cards. "
             "The published terms say credit and debit; leave the switch on only if your acquirer agrees.",
         }),

@@ -49,7 +49,7 @@ def cancel_order(*, order: Order, actor: Actor, now: datetime, reason: str) -> O
     if order.subscription and order.subscription.ended_on is None and order.state in _BEFORE_THE_START:
         today = today_of(profile_of(order.account).seller, now=now)
         end_subscription(order.subscription, today + DAY, actor=actor, now=now, why=reason)
-    _give_back(_cancelled(order, actor=actor, now=now, reason=reason), now=now, reason=reason)
+    give_back(credit_and_cancel(order, actor=actor, now=now, reason=reason), now=now, reason=reason)
     order.refresh_from_db()
     return order
 
@@ -80,8 +80,12 @@ def _check_cancellable(order: Order) -> None:
 
 
 @transaction.atomic
-def _cancelled(order: Order, *, actor: Actor, now: datetime, reason: str) -> list[tuple[Payment, Decimal]]:
-    """Credit the invoice and cancel; the payments that so became free, and how much of each is to go back."""
+def credit_and_cancel(order: Order, *, actor: Actor, now: datetime, reason: str) -> list[tuple[Payment, Decimal]]:
+    """
+    Credit the order's lines and cancel it; the payments that so became free, and how much of each is to go back.
+
+    :raises OrderRefused: unless it is before its start, and nothing is being paid for it
+    """
     lock_billing(order.account.parent_id or order.account_id)
     order = locked_order(order)
     _check_cancellable(order)
@@ -99,8 +103,12 @@ def _cancelled(order: Order, *, actor: Actor, now: datetime, reason: str) -> lis
     return freed
 
 
-def _give_back(freed: list[tuple[Payment, Decimal]], *, now: datetime, reason: str) -> None:
-    """Each by itself: one that cannot be given back does not keep the others."""
+def give_back(freed: list[tuple[Payment, Decimal]], *, now: datetime, reason: str) -> None:
+    """
+    Each by itself: one that cannot be given back does not keep the others. Not inside a transaction.
+
+    :raises MoneyRefused: if one could not be given back, which is the customer's credit then
+    """
     refused: list[MoneyRefused] = []
     why = f"SVC-1: cancelled before the start. {reason}"
     for payment, amount in freed:

@@ -11,13 +11,14 @@ from invoicing.subscriptions.changes import change_plan, change_quantity
 from invoicing.subscriptions.charges import authorize_charge, request_charge, withdraw_charge
 from invoicing.subscriptions.due import look_again
 from invoicing.subscriptions.seats import record_inactivity
-from invoicing.subscriptions.services import end_subscription, start_subscription
+from invoicing.subscriptions.services import end_never_started, end_subscription, start_subscription
 
 __all__ = [
     "authorize_charge",
     "change_billing_day",
     "change_plan",
     "change_quantity",
+    "end_never_started",
     "end_subscription",
     "look_again",
     "record_inactivity",

@@ -9,12 +9,14 @@ from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 
-from accounts.actors import Actor
+from accounts.actors import Actor, schedule
+from accounts.audit import record_change
 from accounts.decisions import Authorized, StandsInTheWay, asking
 from accounts.models import Account
 from accounts.policy import one_line
 from accounts.refusals import BadValue
 from invoicing.catalog.models import Plan
+from invoicing.periods import DAY
 from invoicing.sellers.queries import today_of
 from invoicing.subscriptions.asked import (
     adding,
@@ -114,6 +116,32 @@ def end_subscription(
                 after=as_audited(subscription, "ended_on"),
             )
         return preview_ending(subscription, ended_on)
+
+
+def end_never_started(subscription: Subscription, *, now: datetime, why: str) -> None:
+    """
+    SEAT-2: what was bought and never paid did not start, and is held no longer than today. In the caller's transaction.
+
+    No request, so nobody is asked (AUTH-7 says who may ask): it is what follows of an order that lapsed. What has an
+    end already keeps it.
+    """
+    profile = lock_profile(subscription.account)
+    subscription = lock_subscription(subscription.account, subscription)
+    if subscription.ended_on is not None:
+        return
+    before = as_audited(subscription, "ended_on")
+    subscription.ended_on = max(today_of(profile.seller, now=now), subscription.started_on) + DAY
+    subscription.save(update_fields=["ended_on"])
+    look_again({subscription.account_id: subscription.ended_on})
+    record_change(
+        "subscription.end",
+        subject=f"subscription {subscription.reference}",
+        actor=schedule(),
+        now=now,
+        account=subscription.account_id,
+        why=why,
+        detail={"before": before, "after": as_audited(subscription, "ended_on")},
+    )
 
 
 def _begin(wanted: Subscription, profile: BillingProfile, asked: Authorized, *, why: str) -> None:
