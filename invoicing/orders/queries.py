@@ -3,13 +3,13 @@
 from collections.abc import Collection
 from decimal import Decimal
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 
 from accounts.models import Account
 from invoicing.catalog.models import Product
 from invoicing.invoices.credit_notes import creditable_lines
 from invoicing.invoices.models import Invoice, InvoiceLine, OpenInvoice
-from invoicing.ledger.models import LedgerEntry, Posting
+from invoicing.ledger.models import LedgerAccount, Posting
 from invoicing.orders.models import Order
 from invoicing.subscriptions.models import BillingProfile, OneOffCharge
 
@@ -37,9 +37,15 @@ def with_settled_invoice(invoice_ids: Collection[int] | None = None) -> QuerySet
     """
     Orders that wait for a payment and whose invoice is settled to the cent.
 
-    Reading: what was given up as bad debt was not paid, and starts nothing.
+    Reading: what was given up as bad debt, and has not come since, was not paid, and starts nothing.
     """
-    given_up = Posting.objects.filter(invoice_id=OuterRef("invoice_id"), entry__kind=LedgerEntry.Kind.WRITE_OFF)
+    given_up = (
+        Posting.objects.filter(invoice_id=OuterRef("invoice_id"), ledger_account=LedgerAccount.BAD_DEBT)
+        .order_by()
+        .values("invoice_id")
+        .annotate(total=Sum("amount"))
+        .filter(total__gt=0)
+    )
     return _by_settled(State.INVOICED, invoice_ids).filter(~Exists(_unsettled()), ~Exists(given_up))
 
 

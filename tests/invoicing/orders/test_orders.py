@@ -11,6 +11,7 @@ from accounts.decisions import Refused
 from accounts.models import AuditEntry
 from invoicing.collections.models import PlatformNotice
 from invoicing.collections.operations import write_off
+from invoicing.collections.reversing import recover_debt
 from invoicing.invoices.credit_notes import credit_invoice
 from invoicing.invoices.models import Invoice, OpenInvoice
 from invoicing.ledger.operations import Side, post
@@ -284,6 +285,16 @@ class TestAnOrderThatNobodyPaid:
         order.refresh_from_db()
         assert order.state == "INVOICED"
         assert not PlatformNotice.objects.exists()
+
+    def test_may_start_once_what_was_given_up_has_come(self, account, service):
+        order = asked(account, service, Role.PRIMARY)
+        write_off(invoice=order.invoice, why="Cannot be found.", actor=MANAGER, now=NOW)
+        late = paid_by_check(order)
+        recover_debt(invoice=order.invoice, why="A check.", actor=MANAGER, now=NOW, payment=late)
+        follow_orders(now=NOW)
+        order.refresh_from_db()
+        assert order.state == "PAID"
+        assert PlatformNotice.objects.get().event == "START"
 
     def test_is_cancelled_when_its_invoice_is_credited(self, account, service):
         order = asked(account, service, Role.PRIMARY)

@@ -28,11 +28,19 @@ class TestChooseAutomaticCharge:
         choose(account, True)
         assert [one.state for one in charge_due(on=date(2026, 3, 2), now=NOW, actor=MIA).charged] == ["SUCCEEDED"]
 
-    def test_wins_over_the_terms(self, gateway):
+    def test_is_taken_back_by_who_chose_it(self, gateway):
+        account = made.customer()
+        invoice(account), card(account)
+        choose(account, True), choose(account, False)
+        assert charge_due(on=date(2026, 3, 2), now=NOW, actor=MIA).charged == []
+
+    def test_is_no_way_out_of_terms_that_charge_on_the_billing_date(self, gateway):
+        """SEAT-5: the clause says that it is charged, and asks nobody."""
         account = made.per_seat_company(1)
         invoice(account), card(account)
-        choose(account, False)
-        assert charge_due(on=date(2026, 3, 2), now=NOW, actor=MIA).charged == []
+        with pytest.raises(Refused, match="SEAT-5: Under the terms"):
+            choose(account, False)
+        assert [one.state for one in charge_due(on=date(2026, 3, 2), now=NOW, actor=MIA).charged] == ["SUCCEEDED"]
 
     def test_is_asked_for_by_the_primary_or_a_billing_contact(self):
         account = made.customer()

@@ -14,7 +14,7 @@ from invoicing.payments.models import Payment, PaymentMethod
 from invoicing.payments.typed import typed_amount
 from tests.accounts.factories import make_contact
 from tests.accounts.visitors import visitor
-from tests.invoicing.factories import customer, partner_with_clients, terms
+from tests.invoicing.factories import customer, partner_with_clients, per_seat_company, terms
 from tests.invoicing.payments.factories import NOW, bank_account, card, invoice, ship_rates
 from tests.invoicing.prepaid.factories import prepaid
 
@@ -187,6 +187,17 @@ class TestAutomatic:
             account.billing_profile.refresh_from_db()
             assert account.billing_profile.auto_charge is kept
         assert not Payment.objects.exists()
+
+    def test_is_not_given_up_under_terms_that_charge_on_the_billing_date(self):
+        company = per_seat_company(1)
+        card(company)
+        client = visitor(make_contact(company, "Bea Billing", Role.BILLING))
+        page = client.get(f"/my/{company.pk}/methods/")
+        assert "as your terms say (SEAT-5)" in page.text
+        assert "Stop charging" not in page.text
+        refused = client.post(f"/my/{company.pk}/methods/automatic/", {"wanted": "no"})
+        assert refused.status_code == 403
+        assert "each invoice is charged on its billing date" in refused.text
 
     def test_needs_a_method_that_can_be_charged(self, account, payer):
         answer = payer.post(f"/my/{account.pk}/methods/automatic/", {"wanted": "yes"}, follow=True)
