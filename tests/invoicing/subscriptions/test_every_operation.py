@@ -61,8 +61,8 @@ CHANGES = {
         lambda book: {"account": book.account, "day": 20, "today": TODAY},
     ),
 }  # fmt: skip
-# The platform's own report of a fact, and the part of the others that tells the run.
-ASKED_OF_NOBODY = {"record_inactivity", "look_again"}
+# The platform's own report of a fact, the part of the others that tells the run, and what follows of an unpaid order.
+ASKED_OF_NOBODY = {"record_inactivity", "look_again", "end_never_started"}
 
 
 @pytest.fixture
