@@ -1,20 +1,18 @@
 """SVC-1, SEAT-2: an order is paid at once or lapses: what never started is credited, and asked for no longer."""
 
 import logging
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.actors import schedule
 from invoicing.catalog.models import BillingTerms
 from invoicing.collections.queries import in_the_way
+from invoicing.collections.sweeping import Swept
 from invoicing.orders.cancelling import credit_and_cancel, give_back
 from invoicing.orders.models import Order
 from invoicing.orders.refused import OrderRefused
-from invoicing.payments.asked import MoneyRefused
 from invoicing.payments.models import Payment
 from invoicing.sellers.models import Seller
 from invoicing.subscriptions.operations import end_never_started
@@ -22,49 +20,35 @@ from invoicing.subscriptions.operations import end_never_started
 logger = logging.getLogger(__name__)
 
 
-@dataclass
-class Lapsed:
-    """What became of the orders whose time to be paid was over."""
-
-    lapsed: int = 0
-    left: int = 0
-
-    def __str__(self) -> str:
-        left = f", {self.left} left (a dispute, a hold, a payment under way)" if self.left else ""
-        return f"{self.lapsed} orders lapsed{left}"
-
-    def as_json(self) -> dict[str, Any]:
-        return {"lapsed": self.lapsed, "left": self.left}
-
-
-def lapse_orders(*, on: date, now: datetime, seller: Seller | None = None, dry_run: bool = False) -> Lapsed:
+def lapse_orders(*, on: date, now: datetime, seller: Seller | None = None, dry_run: bool = False) -> Swept:
     """
     Cancel the orders that were invoiced more than `order_lapses_after_days` before a day and not paid, and credit them.
 
     Reading: the clauses say *paid at once*, not until when. What is disputed, held, promised, with the agency or being
-    paid is left alone. Of one seller, or of all; safe to run twice and beside itself. One order's trouble is logged
-    with its id and leaves the others alone.
+    paid is left alone. Of one seller, or of all; safe to run twice and beside itself. One order's trouble is logged and
+    told with its id, and leaves the others alone.
+
+    :raises OperationalError: and InterfaceError, where the database is gone, which is no order's fault
     """
-    done = Lapsed()
+    swept = Swept()
     for order, days in _unpaid(on, seller):
         if order.invoice_id is None or in_the_way([order.invoice_id], on=on):
-            done.left += 1
+            swept.done["left"] += 1
             continue
         why = f"Not paid within {days} days of its invoice."
         try:
             if not dry_run:
                 give_back(_lapse(order, now=now, why=why), now=now, reason=why)
-            done.lapsed += 1
-        except OrderRefused as error:
-            logger.info("order %s does not lapse: %s", order.pk, error)
-            done.left += 1
-        except MoneyRefused:
-            logger.exception("order %s has lapsed; of what was paid for it not all went back", order.pk)
-            done.lapsed += 1
-        except Exception:
+            swept.done["lapsed"] += 1
+        except (OperationalError, InterfaceError):
+            raise
+        except OrderRefused as refused:
+            logger.info("order %s does not lapse: %s", order.pk, refused)
+            swept.done["left"] += 1
+        except Exception as trouble:  # whatever is wrong with one order is told, and the others are done
             logger.exception("order %s could not lapse", order.pk)
-            done.left += 1
-    return done
+            swept.failed.append(f"Order {order.pk} of account {order.account.number}: {trouble}")
+    return swept
 
 
 def _unpaid(on: date, seller: Seller | None) -> list[tuple[Order, int]]:
