@@ -1,7 +1,7 @@
 """What was booked and does not hold: a remittance that was a mistake, and a debt that was given up and is paid."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import transaction
@@ -139,15 +139,7 @@ def recover_debt(
     there = _money_there(invoice, payment)
     wanted = _wanted(invoice, there, amount)
     on = today_of(profile.seller, now=now)
-    before = LedgerEntry.objects.filter(account=invoice.account_id, source__startswith=f"recovery:{invoice.pk}:")
-    entry = post(
-        account_id=invoice.account_id, source=f"recovery:{invoice.pk}:{before.count() + 1}",
-        kind=LedgerEntry.Kind.RECOVERY, currency=invoice.currency, on=on, now=now,
-        sides=[
-            Side(LedgerAccount.RECEIVABLE, wanted, invoice_id=invoice.pk),
-            Side(LedgerAccount.BAD_DEBT, -wanted, invoice_id=invoice.pk),
-        ],
-    )  # fmt: skip
+    entry = _take_up(invoice, wanted, on=on, now=now)
     if payment is None:
         _pay_from_credit(invoice, wanted, entry)
     else:
@@ -160,6 +152,19 @@ def recover_debt(
         },
     )  # fmt: skip
     return entry
+
+
+def _take_up(invoice: Invoice, amount: Decimal, *, on: date, now: datetime) -> LedgerEntry:
+    """So much of what was given up is owed again."""
+    before = LedgerEntry.objects.filter(account=invoice.account_id, source__startswith=f"recovery:{invoice.pk}:")
+    return post(
+        account_id=invoice.account_id, source=f"recovery:{invoice.pk}:{before.count() + 1}",
+        kind=LedgerEntry.Kind.RECOVERY, currency=invoice.currency, on=on, now=now,
+        sides=[
+            Side(LedgerAccount.RECEIVABLE, amount, invoice_id=invoice.pk),
+            Side(LedgerAccount.BAD_DEBT, -amount, invoice_id=invoice.pk),
+        ],
+    )  # fmt: skip
 
 
 def _money_there(invoice: Invoice, payment: Payment | None) -> Decimal:
