@@ -38,12 +38,12 @@ demo: setup ## Build a demonstration company and serve it on 127.0.0.1 (SERVE=0:
 	@echo "Building the demonstration data: a minute or two the first time$(if $(filter 0,$(SERVE)),.,; then serving until Ctrl-C.)"
 	@DEMO=1 $(PY) manage.py demo $(if $(filter 0,$(SERVE)),--no-serve)
 
-test: setup ## Run the tests, slow ones left out (seven minutes or so)
-	@echo "Running the tests without the slow ones, two at a time: seven minutes or so."
+test: setup ## Run the tests, slow ones left out (seven to eight minutes)
+	@echo "Running the tests without the slow ones, two at a time: seven to eight minutes."
 	@$(PY) -m pytest -q -n 2 -m "not slow" $(ARGS)
 
-test-slow: setup ## Run the slow tests: crashes, races, whole months (ten minutes or so)
-	@echo "Running the slow tests: ten minutes or so."
+test-slow: setup ## Run the slow tests: crashes, races, whole months (a quarter of an hour)
+	@echo "Running the slow tests: a quarter of an hour or so."
 	@$(PY) -m pytest -q -n 2 -m slow $(ARGS); code=$$?; test $$code -eq 5 && echo "There are no slow tests yet." || exit $$code
 
 lint: setup ## Check style, types, import rules, templates and missing migrations (a minute)
