@@ -302,8 +302,8 @@ class BillingTerms(models.Model):
         null=True,
         blank=True,
         default=14,
-        help_text="SVC-1, SEAT-2: days after its invoice when an order that nobody paid lapses: it is credited and "
-        "never starts; empty: never.",
+        help_text="SVC-1, SEAT-2: days after its invoice is due when an order that nobody paid lapses: it is "
+        "credited and never starts; empty: never.",
     )
     collections_after_days = models.PositiveSmallIntegerField(
         default=30, help_text="COLL-1: days after the due date when what is unpaid goes to the agency."

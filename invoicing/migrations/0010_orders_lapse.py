@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
             field=models.PositiveSmallIntegerField(
                 blank=True,
                 default=14,
-                help_text="SVC-1, SEAT-2: days after its invoice when an order that nobody paid lapses: it is credited and never starts; empty: never.",
+                help_text="SVC-1, SEAT-2: days after its invoice is due when an order that nobody paid lapses: it is credited and never starts; empty: never.",
                 null=True,
             ),
         ),
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
             field=models.PositiveSmallIntegerField(
                 blank=True,
                 default=14,
-                help_text="SVC-1, SEAT-2: days after its invoice when an order that nobody paid lapses: it is credited and never starts; empty: never.",
+                help_text="SVC-1, SEAT-2: days after its invoice is due when an order that nobody paid lapses: it is credited and never starts; empty: never.",
                 null=True,
             ),
         ),

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 def lapse_orders(*, on: date, now: datetime, seller: Seller | None = None, dry_run: bool = False) -> Swept:
     """
-    Cancel the orders that were invoiced more than `order_lapses_after_days` before a day and not paid, and credit them.
+    Cancel the orders whose invoice was due more than `order_lapses_after_days` before a day, unpaid, and credit them.
 
     Reading: the clauses say *paid at once*, not until when. What is disputed, held, promised, with the agency or being
     paid is left alone. Of one seller, or of all; safe to run twice and beside itself. One order's trouble is logged and
@@ -35,7 +35,7 @@ def lapse_orders(*, on: date, now: datetime, seller: Seller | None = None, dry_r
         if order.invoice_id is None or in_the_way([order.invoice_id], on=on):
             swept.done["left"] += 1
             continue
-        why = f"Not paid within {days} days of its invoice."
+        why = f"Not paid within {days} days of when it was due."
         try:
             if not dry_run:
                 give_back(_lapse(order, now=now, why=why), now=now, reason=why)
@@ -59,7 +59,7 @@ def _unpaid(on: date, seller: Seller | None) -> list[tuple[Order, int]]:
         orders = Order.objects.filter(
             state=Order.State.INVOICED,
             invoice__account__billing_profile__terms=terms,
-            invoice__issued_on__lt=on - timedelta(days=days),
+            invoice__due_on__lt=on - timedelta(days=days),
         )
         if seller is not None:
             orders = orders.filter(invoice__seller=seller)

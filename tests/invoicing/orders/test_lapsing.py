@@ -12,13 +12,15 @@ from accounts.models import Account, AuditEntry
 from invoicing.collections.models import Hold, PlatformNotice
 from invoicing.invoices.models import Invoice, OpenInvoice
 from invoicing.orders import lapsing, tasks
+from invoicing.orders.following import order_of
 from invoicing.orders.lapsing import lapse_orders
 from invoicing.orders.models import Order
-from invoicing.orders.operations import buy_seat, order_service
+from invoicing.orders.operations import buy_seat, follow_orders, order_service
 from invoicing.payments.booking import book_payment
 from invoicing.payments.models import Payment
 from invoicing.payments.queries import unallocated
 from invoicing.runs.books import differences_in_books
+from invoicing.subscriptions.models import OneOffCharge
 from tests.invoicing import factories
 from tests.invoicing.payments import factories as paying
 
@@ -70,12 +72,26 @@ class TestLapseOrders:
         assert lapsed(DAY_AFTER) == {"lapsed": 1}
         assert state(order) == "CANCELLED"
 
+    def test_counts_from_when_its_invoice_is_due(self, account):
+        """A month's invoice that carries it may be due later than at once."""
+        plan = factories.plan("onboarding", "400", charge="ONE_OFF")
+        plan.product.invoiced_at_once = True
+        plan.product.save()
+        charge = factories.one_off_charge(account, plan, date(2026, 3, 1))
+        factories.bill(date(2026, 4, 1))
+        order = order_of(charge, now=NOW)
+        OneOffCharge.objects.update(billed_on=None)
+        follow_orders(now=NOW)
+        assert (state(order), order.invoice.due_on) == ("INVOICED", date(2026, 5, 1))
+        assert lapsed(date(2026, 5, 15)) == {}
+        assert lapsed(date(2026, 5, 16)) == {"lapsed": 1}
+
     def test_credits_it_says_why_and_asks_for_it_no_longer(self, order):
         lapse_orders(on=DAY_AFTER, now=LATER)
         assert not OpenInvoice.objects.exists()
         assert Invoice.objects.get(kind="CREDIT_NOTE").total == Decimal("-400")
         entry = AuditEntry.objects.get(action="order.cancelled")
-        assert (entry.who, entry.why) == ("schedule", "Not paid within 14 days of its invoice.")
+        assert (entry.who, entry.why) == ("schedule", "Not paid within 14 days of when it was due.")
         assert list(differences_in_books()) == []
 
     def test_twice_is_once(self, order):
