@@ -6,12 +6,12 @@ Reading: a sign-in is a contact's where one of its verified e-mail addresses is 
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.db.models.functions import Upper
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -39,6 +39,10 @@ class Visit(NamedTuple):
 Page = Callable[..., HttpResponse]
 # What the page does is an operation that asks the authority itself, so that the answer is on record once.
 ASKED_BY_THE_OPERATION = None
+A_PAGE = 25
+# Digits: what is longer fits no key of the database.
+LONGEST_KEY = 19
+Row = TypeVar("Row", bound=Model)
 
 
 def contacts_of_user(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Contact]:
@@ -90,6 +94,15 @@ def of_contact(action: Action | None) -> Callable[[Callable[..., HttpResponse]],
         return page
 
     return wrap
+
+
+def latest_of(visit: Visit, found: QuerySet[Row]) -> tuple[list[Row], int | None]:
+    """A page of rows, the latest first, and before which key the next page goes on; `before` says it of this one."""
+    asked = visit.request.GET.get("before", "")
+    if asked.isdecimal() and len(asked) < LONGEST_KEY:
+        found = found.filter(pk__lt=int(asked))
+    rows = list(found.order_by("-pk")[: A_PAGE + 1])
+    return rows[:A_PAGE], rows[A_PAGE - 1].pk if len(rows) > A_PAGE else None
 
 
 def refused(request: HttpRequest, account: Account, refusals: tuple[Refusal, ...]) -> HttpResponse:

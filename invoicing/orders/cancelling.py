@@ -10,6 +10,7 @@ from accounts.authority import Action
 from accounts.decisions import asking
 from invoicing.collections.queries import under_way
 from invoicing.invoices.credit_notes import credit_invoice
+from invoicing.ledger.models import Posting
 from invoicing.orders.following import locked_order, set_state
 from invoicing.orders.models import Order
 from invoicing.orders.queries import left_of, profile_of
@@ -27,7 +28,6 @@ from invoicing.subscriptions.operations import end_subscription, withdraw_charge
 MAY_WORK = "invoicing.work_order"
 MAY_REFUND = "invoicing.refund_payment"
 State = Order.State
-_BEFORE_THE_START = (State.REQUESTED, State.AUTHORIZED, State.INVOICED, State.PAID)
 
 
 def cancel_order(*, order: Order, actor: Actor, now: datetime, reason: str) -> Order:
@@ -46,7 +46,7 @@ def cancel_order(*, order: Order, actor: Actor, now: datetime, reason: str) -> O
     _check_may_cancel(order, actor=actor, now=now)
     if order.one_off and order.state in (State.REQUESTED, State.AUTHORIZED) and order.one_off.billed_on is None:
         withdraw_charge(order.one_off, actor=actor, now=now, why=reason)
-    if order.subscription and order.subscription.ended_on is None and order.state in _BEFORE_THE_START:
+    if order.subscription and order.subscription.ended_on is None and order.state in Order.BEFORE_THE_START:
         today = today_of(profile_of(order.account).seller, now=now)
         end_subscription(order.subscription, today + DAY, actor=actor, now=now, why=reason)
     give_back(credit_and_cancel(order, actor=actor, now=now, reason=reason), now=now, reason=reason)
@@ -71,7 +71,7 @@ def _check_cancellable(order: Order) -> None:
     """:raises OrderRefused: unless the locked order is before its start, and nothing is being paid for it"""
     if order.state == State.CANCELLED:
         raise OrderRefused(refusal_to(order, "It is cancelled already."))
-    if order.state not in _BEFORE_THE_START:
+    if order.state not in Order.BEFORE_THE_START:
         raise OrderRefused(refusal_to(order, f"It is {words_of(order)}, and what has started is not cancelled."))
     if order.invoice_id is not None and under_way([order.invoice_id]):
         raise OrderRefused(
@@ -91,11 +91,12 @@ def credit_and_cancel(order: Order, *, actor: Actor, now: datetime, reason: str)
     _check_cancellable(order)
     freed: list[tuple[Payment, Decimal]] = []
     if order.invoice is not None:
-        payer = Payment.objects.filter(account_id=order.invoice.account_id, state=Payment.State.SUCCEEDED)
-        before = {payment.pk: unallocated(payment.pk) for payment in payer}
+        stood = Posting.objects.filter(invoice_id=order.invoice_id, payment_id__isnull=False).values("payment_id")
+        payments = list(Payment.objects.filter(pk__in=stood, state=Payment.State.SUCCEEDED).order_by("pk"))
+        before = {payment.pk: unallocated(payment.pk) for payment in payments}
         if lines := left_of(order):
             credit_invoice(invoice=order.invoice, actor=schedule(), now=now, reason=reason, amounts=lines)
-        changed = [(payment, unallocated(payment.pk) - before[payment.pk]) for payment in payer]
+        changed = [(payment, unallocated(payment.pk) - before[payment.pk]) for payment in payments]
         freed = [(payment, amount) for payment, amount in changed if amount > 0 and payment.gateway != MANUAL]
     if freed and actor.kind != ActorKind.CONTACT:
         actor.require(MAY_REFUND)

@@ -30,9 +30,10 @@ def lapse_orders(*, on: date, now: datetime, seller: Seller | None = None, dry_r
 
     :raises OperationalError: and InterfaceError, where the database is gone, which is no order's fault
     """
-    swept = Swept()
-    for order, days in _unpaid(on, seller):
-        if order.invoice_id is None or in_the_way([order.invoice_id], on=on):
+    swept, unpaid = Swept(), _unpaid(on, seller)
+    left_alone = in_the_way([order.invoice_id for order, _ in unpaid if order.invoice_id], on=on)
+    for order, days in unpaid:
+        if order.invoice_id in left_alone:
             swept.done["left"] += 1
             continue
         why = f"Not paid within {days} days of when it was due."

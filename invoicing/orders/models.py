@@ -42,6 +42,8 @@ class Order(models.Model):
         State.CANCELLED: set(),
     }
 
+    BEFORE_THE_START = (State.REQUESTED, State.AUTHORIZED, State.INVOICED, State.PAID)
+
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="orders")
     kind = models.CharField(max_length=7, choices=Kind)
     one_off = models.OneToOneField(OneOffCharge, null=True, blank=True, on_delete=models.SET_NULL, related_name="order")

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.authority import Action, refusals
 from accounts.once import NotAgain, new_ticket, use_ticket
-from accounts.portal import ASKED_BY_THE_OPERATION, Visit, of_contact
+from accounts.portal import A_PAGE, ASKED_BY_THE_OPERATION, Visit, latest_of, of_contact
 from accounts.refusals import BadValue
 from invoicing.catalog.models import BillingTerms, Plan, Price, Product
 from invoicing.invoices.credit_notes import CreditRefused
@@ -28,7 +28,6 @@ from invoicing.subscriptions.models import OneOffCharge
 from invoicing.subscriptions.operations import authorize_charge
 from invoicing.subscriptions.queries import price_on, profile_billed
 
-A_PAGE = 25
 State = Order.State
 WORDS = {
     State.REQUESTED: "It waits for an authorization by the Primary or the Primary Billing Contact (AUTH-6).",
@@ -39,7 +38,6 @@ WORDS = {
     State.DONE: "It is done.",
     State.CANCELLED: "It was cancelled before the start.",
 }
-BEFORE_THE_START = (State.REQUESTED, State.AUTHORIZED, State.INVOICED, State.PAID)
 
 
 class Service(NamedTuple):
@@ -54,14 +52,10 @@ class Service(NamedTuple):
 @of_contact(Action.VIEW_BILLING)
 def orders(visit: Visit) -> HttpResponse:
     """AUTH-4: services and seats, the latest first."""
-    found = Order.objects.filter(account=visit.account)
-    asked = visit.request.GET.get("before", "")
-    if asked.isdecimal() and len(asked) < 19:
-        found = found.filter(pk__lt=int(asked))
-    rows = list(found.order_by("-pk")[: A_PAGE + 1])
+    rows, older = latest_of(visit, Order.objects.filter(account=visit.account))
     return page(
-        visit, "portal/orders.html", orders=rows[:A_PAGE], older=rows[A_PAGE - 1].pk if len(rows) > A_PAGE else None,
-        waiting=_without_order(visit), has_services=bool(_services(visit)),
+        visit, "portal/orders.html", orders=rows, older=older, waiting=_without_order(visit),
+        has_services=bool(_services(visit)),
     )  # fmt: skip
 
 
@@ -84,7 +78,7 @@ def order(visit: Visit, order_id: int) -> HttpResponse:
         through=visit.account.parent if row.invoice and invoice is None else None,
         under_way=under_way, may_pay=bool(invoice and row.state == State.INVOICED),
         may_authorize=waits and may_authorize, must_not_authorize=waits and not may_authorize,
-        may_cancel=row.state in BEFORE_THE_START and (waits or may_authorize) and not under_way,
+        may_cancel=row.state in Order.BEFORE_THE_START and (waits or may_authorize) and not under_way,
     )  # fmt: skip
 
 

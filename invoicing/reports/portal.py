@@ -11,14 +11,13 @@ from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_GET, require_safe
 
 from accounts.authority import Action
-from accounts.portal import Visit, of_contact
+from accounts.portal import Visit, latest_of, of_contact
 from accounts.refusals import BadValue
 from invoicing.documents.models import Document, Letter
 from invoicing.payments.portal import drawn, page, pdf, profile_of
 from invoicing.reports.operations import statement_pdf
 from invoicing.sellers.queries import today_of
 
-A_PAGE = 25
 LONGEST = relativedelta(years=2)
 
 
@@ -27,15 +26,8 @@ LONGEST = relativedelta(years=2)
 def documents(visit: Visit) -> HttpResponse:
     """The letters, the latest first, and the days of a statement to be drawn."""
     today = today_of(profile_of(visit).seller, now=timezone.now())
-    found = Letter.objects.filter(account=visit.account)
-    asked = visit.request.GET.get("before", "")
-    if asked.isdecimal() and len(asked) < 19:
-        found = found.filter(pk__lt=int(asked))
-    rows = list(found.order_by("-pk")[: A_PAGE + 1])
-    return page(
-        visit, "portal/documents.html", letters=rows[:A_PAGE], today=today, from_on=today.replace(day=1),
-        older=rows[A_PAGE - 1].pk if len(rows) > A_PAGE else None,
-    )  # fmt: skip
+    letters, older = latest_of(visit, Letter.objects.filter(account=visit.account))
+    return page(visit, "portal/documents.html", letters=letters, today=today, from_on=today.replace(day=1), older=older)
 
 
 @require_GET
